@@ -1,0 +1,1 @@
+"""What Perennial's services share: resource types, registry, manifest, decisions."""

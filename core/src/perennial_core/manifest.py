@@ -1,0 +1,120 @@
+"""The manifest: the immutable record of a version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from perennial_core.identity import Digest, Version
+
+
+class ArtifactFormat(StrEnum):
+    ONNX = "onnx"
+    SKOPS = "skops"
+
+
+class Task(StrEnum):
+    REGRESSION = "Regression"
+    CLASSIFICATION = "Classification"
+
+
+class ColumnType(StrEnum):
+    """Type of a model's input or output column."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    INT64 = "int64"
+    BOOL = "bool"
+    STRING = "string"
+
+
+class Record(BaseModel):
+    """A part of a stored record: immutable, camelCase in JSON, unknown fields passed over."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+    )
+
+
+class Column(Record):
+    """One input or output of a model. A value may be missing where ``nullable`` says so."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+
+
+class Metrics(Record):
+    """Scores on one holdout, by scikit-learn's scorer names (greater is better)."""
+
+    candidate: dict[str, float | None]
+    incumbent: dict[str, float | None] | None = None
+    incumbent_version: Version | None = None
+    incumbent_problem: str | None = None
+    """Why the incumbent could not be measured, when there is one and it could not."""
+
+
+class Rows(Record):
+    training: int
+    holdout: int
+
+
+class Parity(Record):
+    """How far the artifact's predictions are from the estimator's on the holdout.
+
+    ``error`` is the largest absolute difference of a regressor's predictions, divided by the
+    largest absolute prediction where that is above 1; or of a classifier's probabilities, whose
+    labels must be equal.
+    """
+
+    error: float
+    tolerance: float
+    precision: Literal["float64", "float32"]
+
+
+class ManifestBody(Record):
+    """All that a manifest says but the version, which the registry gives at publishing."""
+
+    schema_version: Literal[1] = 1
+    model: str
+    digest: Digest
+    format: ArtifactFormat
+    size: int
+    """Bytes of the artifact."""
+    created: datetime
+    run_id: str
+    estimator: dict[str, Any]
+    """``spec.training.estimator`` as it was."""
+    inputs: list[Column]
+    """The features, in the order of a positional instance."""
+    outputs: list[Column]
+    task: Task
+    classes: list[str | int | float | bool] | None = None
+    """A classifier's labels, in the order of its probabilities."""
+    metrics: Metrics
+    rows: Rows
+    data_fingerprint: str
+    training_spec_hash: str
+    libraries: dict[str, str]
+    """Versions of what trained and serialized, by distribution name."""
+    parity: Parity
+    trusted_types: list[str] = Field(default_factory=list)
+    """The types that a skops artifact needs beyond those that skops trusts by itself."""
+    duration_seconds: float
+
+    def numbered(self, version: Version) -> Manifest:
+        """Return the manifest of this body as the given version."""
+        return Manifest(version=version, **dict(self))
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class Manifest(ManifestBody):
+    """The immutable record of a version."""
+
+    version: Version

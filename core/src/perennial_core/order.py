@@ -1,0 +1,51 @@
+"""The training order: what the trainer is told to do, in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError, field_validator
+
+from perennial_core.errors import UserError
+from perennial_core.identity import ModelKey
+from perennial_core.resource.base import Part
+from perennial_core.resource.prediction_model import PredictionModel, describe
+from perennial_core.resource.training import TrainingSpec
+
+
+class TrainingOrder(Part):
+    """Train this model by this spec."""
+
+    model: str
+    """``namespace/name``."""
+    training: TrainingSpec
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_key(cls, model: str) -> str:
+        return str(ModelKey.parse(model))
+
+    @property
+    def key(self) -> ModelKey:
+        return ModelKey.parse(self.model)
+
+    @classmethod
+    def for_model(cls, model: PredictionModel) -> TrainingOrder:
+        return cls(model=str(model.key), training=model.spec.training)
+
+    @classmethod
+    def read(cls, file: Path) -> TrainingOrder:
+        """Read an order.
+
+        Raises:
+            UserError: The file is missing or its content is wrong; the text names file and field.
+        """
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise UserError(f"{file}: {error.strerror}; PERENNIAL_TRAINING_FILE names it") from None
+        except ValidationError as error:
+            raise UserError(f"{file}: {describe(error)}") from None
+
+    def to_text(self) -> str:
+        return self.model_dump_json(by_alias=True, exclude_none=True)

@@ -1,0 +1,361 @@
+"""The registry: the versions, artifacts and runs of all models, in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from perennial_core.errors import Outage
+from perennial_core.identity import Digest, ModelKey, Version, digest_of
+from perennial_core.manifest import Manifest, ManifestBody
+from perennial_core.registry.connection import BLOCK_MILLISECONDS, connect, translated_errors
+from perennial_core.registry.errors import (
+    ArtifactCorrupt,
+    ArtifactTooLarge,
+    RegistryUnavailable,
+    VersionNotFound,
+)
+from perennial_core.registry.keys import EVENTS, ModelKeys
+from perennial_core.registry.records import (
+    Event,
+    EventKind,
+    Failure,
+    Publication,
+    Run,
+    RunOutcome,
+    Serving,
+    Snapshot,
+)
+from perennial_core.registry.retention import expired
+from perennial_core.settings import MEBIBYTE, RegistrySettings
+
+_log = structlog.get_logger(__name__)
+
+RUN_MEMORY = timedelta(days=7)
+"""For how long a repeated publish of the same run is recognised."""
+
+RUNS_KEPT = 100
+_EVENTS_KEPT = 10_000
+_ATTEMPTS = 20
+
+
+class Registry(AbstractAsyncContextManager["Registry"]):
+    """Reads and writes the registry.
+
+    Every method may raise RegistryUnavailable or RegistryRefused.
+    """
+
+    def __init__(self, client: Any, max_artifact_bytes: int) -> None:
+        self._redis = client
+        self._max_artifact_bytes = max_artifact_bytes
+        self._publish_script = client.register_script(_script("publish.lua"))
+        self._retain_script = client.register_script(_script("retain.lua"))
+
+    @classmethod
+    def from_settings(cls, settings: RegistrySettings) -> Self:
+        return cls(connect(settings), settings.max_artifact_bytes)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """Raise an error unless Redis answers."""
+        with translated_errors():
+            await self._redis.ping()
+
+    # Publishing
+
+    async def publish(
+        self, key: ModelKey, body: ManifestBody, artifact: bytes, *, started: datetime
+    ) -> Publication:
+        """Publish the artifact as the model's next version: all of it or nothing.
+
+        A run that published before gets the same version again. Publishers at the same time get
+        versions one after the other.
+
+        Args:
+            key: The model.
+            body: The manifest but for the version; ``body.digest`` must be the artifact's.
+            artifact: The serialized model.
+            started: When the run started, for its record.
+
+        Raises:
+            ArtifactTooLarge: The artifact is over the size limit; nothing was written.
+        """
+        self._check_artifact(body, artifact)
+        for _ in range(_ATTEMPTS):
+            latest = await self.latest(key) or Version(0)
+            answer, number = await self._publish_after(latest, key, body, artifact, started)
+            if answer != "conflict":
+                await self._hint(key, EventKind.PUBLISHED, number)
+                return Publication(version=number, repeated=answer == "repeated")
+        raise RegistryUnavailable(f"{key}: other runs published each time first; try again later")
+
+    def _check_artifact(self, body: ManifestBody, artifact: bytes) -> None:
+        if len(artifact) > self._max_artifact_bytes:
+            size, limit = len(artifact) / MEBIBYTE, self._max_artifact_bytes / MEBIBYTE
+            raise ArtifactTooLarge(
+                f"{body.model}: the artifact has {size:.1f} MiB, over the limit of {limit:.1f} MiB;"
+                " make the model smaller, or raise PERENNIAL_REDIS_MAX_ARTIFACT_BYTES (chart value"
+                " registry.maxArtifactBytes)"
+            )
+        if body.digest != digest_of(artifact):
+            raise ValueError(f"{body.model}: the manifest's digest is not the artifact's")
+
+    async def _publish_after(
+        self,
+        latest: Version,
+        key: ModelKey,
+        body: ManifestBody,
+        artifact: bytes,
+        started: datetime,
+    ) -> tuple[str, Version]:
+        keys, version = ModelKeys(key), Version(latest + 1)
+        run = Run(
+            run_id=body.run_id,
+            outcome=RunOutcome.PUBLISHED,
+            started=started,
+            ended=datetime.now(UTC),
+            message=f"published version {version}",
+            version=version,
+            training_spec_hash=body.training_spec_hash,
+            data_fingerprint=body.data_fingerprint,
+        )
+        with translated_errors():
+            answer, number = await self._publish_script(
+                keys=[
+                    keys.version,
+                    keys.versions,
+                    keys.run(body.run_id),
+                    keys.runs,
+                    keys.manifest(version),
+                    keys.artifact(body.digest),
+                ],
+                args=[
+                    latest,
+                    version,
+                    body.numbered(version).to_bytes(),
+                    artifact,
+                    int(RUN_MEMORY.total_seconds()),
+                    _to_json(run),
+                    RUNS_KEPT,
+                ],
+            )
+        return answer.decode(), Version(int(number))
+
+    async def record_run(self, key: ModelKey, run: Run) -> None:
+        """Record a run that published nothing."""
+        with translated_errors():
+            await self._redis.xadd(
+                ModelKeys(key).runs, {"record": _to_json(run)}, maxlen=RUNS_KEPT, approximate=True
+            )
+        await self._hint(key, EventKind.RUN, None)
+
+    # Reading
+
+    async def latest(self, key: ModelKey) -> Version | None:
+        """Return the latest published version."""
+        with translated_errors():
+            text = await self._redis.get(ModelKeys(key).version)
+        return None if text is None else Version(int(text))
+
+    async def manifest(self, key: ModelKey, version: Version) -> Manifest:
+        """Return a version's manifest.
+
+        Raises:
+            VersionNotFound: The version was never published, or is no longer retained.
+        """
+        with translated_errors():
+            text = await self._redis.get(ModelKeys(key).manifest(version))
+        if text is None:
+            raise VersionNotFound(f"{key}: version {version} is not in the registry")
+        return Manifest.model_validate_json(text)
+
+    async def artifact(self, key: ModelKey, digest: Digest) -> bytes:
+        """Return an artifact's bytes, verified.
+
+        Raises:
+            VersionNotFound: No retained version has this artifact.
+            ArtifactCorrupt: The bytes are not those that the digest names.
+        """
+        with translated_errors():
+            artifact: bytes | None = await self._redis.get(ModelKeys(key).artifact(digest))
+        if artifact is None:
+            raise VersionNotFound(f"{key}: artifact {digest} is not in the registry")
+        if digest_of(artifact) != digest:
+            raise ArtifactCorrupt(f"{key}: artifact {digest} is damaged in the registry")
+        return artifact
+
+    async def snapshot(self, key: ModelKey) -> Snapshot:
+        """Return what a controller needs to know of a model, as of one moment."""
+        keys = ModelKeys(key)
+        with translated_errors():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.get(keys.version)
+                pipe.zrange(keys.versions, 0, -1)
+                pipe.get(keys.serving)
+                pipe.hgetall(keys.failures)
+                pipe.xrevrange(keys.runs, count=1)
+                latest, versions, serving, failures, runs = await pipe.execute()
+        return Snapshot(
+            latest=None if latest is None else Version(int(latest)),
+            versions=tuple(Version(int(version)) for version in versions),
+            serving=None if serving is None else Serving.model_validate_json(serving),
+            failures={
+                Version(int(version)): Failure.model_validate_json(failure)
+                for version, failure in failures.items()
+            },
+            last_run=_to_run(runs[0]) if runs else None,
+        )
+
+    async def serving(self, key: ModelKey) -> Serving | None:
+        """Return the version that should serve."""
+        with translated_errors():
+            text = await self._redis.get(ModelKeys(key).serving)
+        return None if text is None else Serving.model_validate_json(text)
+
+    async def runs(self, key: ModelKey, count: int = RUNS_KEPT) -> list[Run]:
+        """Return the last runs, newest first."""
+        with translated_errors():
+            entries = await self._redis.xrevrange(ModelKeys(key).runs, count=count)
+        return [_to_run(entry) for entry in entries]
+
+    # What a controller writes
+
+    async def set_serving(self, key: ModelKey, serving: Serving) -> None:
+        """Say which version should serve."""
+        with translated_errors():
+            await self._redis.set(ModelKeys(key).serving, _to_json(serving))
+        await self._hint(key, EventKind.SERVING, serving.version)
+
+    async def record_failure(self, key: ModelKey, version: Version, failure: Failure) -> None:
+        """Record that the rollout of a version failed."""
+        with translated_errors():
+            await self._redis.hset(ModelKeys(key).failures, str(version), _to_json(failure))
+
+    async def retain(
+        self, key: ModelKey, *, limit: int, protected: Collection[Version]
+    ) -> list[Version]:
+        """Remove all but the newest ``limit`` versions and those that serve or are protected.
+
+        Returns:
+            The removed versions, ascending; none when something was published or began to serve
+            meanwhile, for the caller comes again.
+        """
+        keys = ModelKeys(key)
+        with translated_errors():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.get(keys.version).get(keys.serving).zrange(keys.versions, 0, -1)
+                latest, serving, members = await pipe.execute()
+        versions = [Version(int(member)) for member in members]
+        safe = set(protected)
+        if serving is not None:
+            safe.add(Serving.model_validate_json(serving).version)
+        removed = expired(versions, limit=limit, protected=safe)
+        if not removed:
+            return []
+        digests = await self._digests(keys, versions)
+        kept = {digest for version, digest in digests.items() if version not in removed}
+        orphans = {digests[version] for version in removed if version in digests} - kept
+        with translated_errors():
+            done = await self._retain_script(
+                keys=[
+                    *(keys.version, keys.serving, keys.versions, keys.failures),
+                    *(keys.manifest(version) for version in removed),
+                    *(keys.artifact(digest) for digest in sorted(orphans)),
+                ],
+                args=[latest or "", serving or "", *removed],
+            )
+        return removed if done else []
+
+    async def _digests(self, keys: ModelKeys, versions: list[Version]) -> dict[Version, Digest]:
+        with translated_errors():
+            texts = await self._redis.mget([keys.manifest(version) for version in versions])
+        return {
+            version: Manifest.model_validate_json(text).digest
+            for version, text in zip(versions, texts, strict=True)
+            if text is not None
+        }
+
+    async def purge(self, key: ModelKey) -> None:
+        """Remove every key of a model."""
+        with translated_errors():
+            batch = [
+                name
+                async for name in self._redis.scan_iter(f"{ModelKeys(key).prefix}*", count=1000)
+            ]
+            if batch:
+                await self._redis.unlink(*batch)
+
+    # Events
+
+    async def events(self) -> AsyncIterator[Event | None]:
+        """Yield the hints from now on, and None whenever some may have been missed or time passed.
+
+        Raises:
+            RegistryUnavailable: Redis does not answer; the caller starts again.
+        """
+        with translated_errors():
+            newest = await self._redis.xrevrange(EVENTS, count=1)
+        last = newest[0][0] if newest else b"0-0"
+        yield None
+        while True:
+            with translated_errors():
+                answer = await self._redis.xread({EVENTS: last}, block=BLOCK_MILLISECONDS)
+            if not answer:
+                yield None
+            for entry, fields in _entries(answer):
+                last = entry
+                if event := _to_event(fields):
+                    yield event
+
+    async def _hint(self, key: ModelKey, kind: EventKind, version: Version | None) -> None:
+        """Tell whoever listens; that nobody hears it only delays what would happen anyway."""
+        fields = {"model": str(key), "kind": str(kind), "version": str(version or "")}
+        try:
+            with translated_errors():
+                await self._redis.xadd(EVENTS, fields, maxlen=_EVENTS_KEPT, approximate=True)
+        except Outage as error:
+            _log.warning("hint not sent", model=str(key), error=str(error))
+
+
+def _script(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text()
+
+
+def _to_json(record: Run | Serving | Failure) -> bytes:
+    return record.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def _to_run(entry: tuple[bytes, dict[bytes, bytes]]) -> Run:
+    return Run.model_validate_json(entry[1][b"record"])
+
+
+def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Return the entries of the one stream in an answer to XREAD, of protocol RESP2 or RESP3."""
+    if isinstance(answer, dict):
+        return [entry for batches in answer.values() for batch in batches for entry in batch]
+    return [entry for _, entries in answer for entry in entries]
+
+
+def _to_event(fields: dict[bytes, bytes]) -> Event | None:
+    try:
+        version = fields[b"version"]
+        return Event(
+            ModelKey.parse(fields[b"model"].decode()),
+            EventKind(fields[b"kind"].decode()),
+            Version(int(version)) if version else None,
+        )
+    except (KeyError, ValueError):
+        return None  # of a newer writer, and only a hint

@@ -1,0 +1,49 @@
+"""What all parts of the resource have in common, and the types that its fields share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+
+class Part(BaseModel):
+    """A part of the resource: immutable, camelCase in YAML, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as it stands in YAML; fields that are not set are left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def rule(expression: str, message: str) -> JsonValue:
+    """Return one CEL validation, to stand in ``json_schema_extra={VALIDATIONS: [...]}``."""
+    return {"rule": expression, "message": message}
+
+
+VALIDATIONS = "x-kubernetes-validations"
+
+ObjectName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
+]
+"""The name of another Kubernetes object in the model's namespace."""
+
+Fraction = Annotated[str, StringConstraints(pattern=r"^0\.[0-9]*[1-9][0-9]*$", max_length=12)]
+"""A decimal number between 0 and 1, both excluded, written as a string."""
+
+KubernetesObject = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+"""A part of the Kubernetes API, or of scikit-learn's, that is passed on as it is."""
+
+Quantity = Annotated[int | str, WithJsonSchema({"x-kubernetes-int-or-string": True})]
+"""An amount of a compute resource, such as 500m or 1Gi."""

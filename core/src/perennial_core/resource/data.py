@@ -1,0 +1,141 @@
+"""``spec.training.data``: where the rows come from and what they mean."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from perennial_core.resource.base import VALIDATIONS, Fraction, ObjectName, Part, rule
+
+DATA_MOUNT = "/data"
+"""Where ``volume`` is mounted in the trainer's container."""
+
+
+class DataFormat(StrEnum):
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON_LINES = "jsonl"
+
+
+class HoldoutStrategy(StrEnum):
+    RANDOM = "Random"
+    LAST = "Last"
+
+
+class PersistentVolumeClaimSource(Part):
+    """A PersistentVolumeClaim in the model's namespace."""
+
+    claim_name: ObjectName
+
+
+class ConfigMapSource(Part):
+    """A ConfigMap in the model's namespace; each key becomes a file."""
+
+    name: ObjectName
+
+
+class DataVolume(Part):
+    """A volume with the data, mounted read-only at /data."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "has(self.persistentVolumeClaim) != has(self.configMap)",
+                    "volume: give exactly one of persistentVolumeClaim and configMap",
+                )
+            ]
+        }
+    )
+
+    persistent_volume_claim: PersistentVolumeClaimSource | None = None
+    config_map: ConfigMapSource | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.persistent_volume_claim is None) == (self.config_map is None):
+            raise ValueError("give exactly one of persistentVolumeClaim and configMap")
+        return self
+
+
+class Holdout(Part):
+    """The rows kept from training, on which versions are measured."""
+
+    fraction: Fraction = "0.2"
+    """Share of the rows, between 0 and 1, as a decimal string."""
+    strategy: HoldoutStrategy = HoldoutStrategy.RANDOM
+    """Random draws the rows (stratified by class for classifiers); Last takes the end of the data,
+    for data in time order."""
+    seed: Annotated[int, Field(ge=0, le=4294967295)] = 0
+    """Seed of the random draw."""
+
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+
+
+class DataSpec(Part):
+    """The training data."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!has(self.features) || !(self.target in self.features)",
+                    "features: must not contain the target column",
+                ),
+                rule(
+                    "!self.uri.startsWith('file:') || has(self.volume)",
+                    "volume: a file: uri needs the volume that holds the file, mounted at /data",
+                ),
+                rule(
+                    "!has(self.volume) || self.uri.startsWith('file:')",
+                    "volume: only a file: uri reads from a volume",
+                ),
+                rule(
+                    "!has(self.credentialsSecret) || self.uri.startsWith('http')",
+                    "credentialsSecret: only http: and https: uris take credentials",
+                ),
+                rule(
+                    "!has(self.delimiter) || !has(self.format) || self.format == 'csv'",
+                    "delimiter: only the csv format has one",
+                ),
+            ]
+        }
+    )
+
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^(file:///|https?://|sample://).+$", max_length=2048)
+    ]
+    """file:///data/points.csv (one file, a folder of them or a pattern with *), https://...,
+    or sample://linear?rows=1000&noise=1&seed=0 (generated; without a seed new rows at each run)."""
+    format: DataFormat | None = None
+    """csv, parquet or jsonl (JSON lines); by default from the suffix."""
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    """What separates the columns of a CSV file; by default a comma, for .tsv a tab."""
+    volume: DataVolume | None = None
+    credentials_secret: ObjectName | None = None
+    """A Secret in the model's namespace for https: with `token` (sent as Bearer), or `username` and
+    `password`."""
+    target: ColumnName
+    """The column to predict."""
+    features: (
+        Annotated[
+            list[ColumnName],
+            Field(
+                min_length=1, max_length=4096, json_schema_extra={"x-kubernetes-list-type": "set"}
+            ),
+        ]
+        | None
+    ) = None
+    """The columns to predict from; by default every column but the target."""
+    holdout: Holdout = Holdout()
+    skip_unchanged: bool = True
+    """End a run early, without a new version, when neither data nor training spec changed."""
+
+    @model_validator(mode="after")
+    def _target_is_no_feature(self) -> Self:
+        if self.features is not None and self.target in self.features:
+            raise ValueError(f"features: must not contain the target column {self.target!r}")
+        return self

@@ -1,0 +1,88 @@
+"""The resource ``PredictionModel``, as users write it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from perennial_core.errors import UserError
+from perennial_core.identity import ModelKey
+from perennial_core.resource.base import Part
+from perennial_core.resource.rollout import RolloutSpec
+from perennial_core.resource.serving import ServingSpec
+from perennial_core.resource.training import TrainingSpec
+
+GROUP = "perennial.dev"
+API_VERSION = "v1alpha1"
+KIND = "PredictionModel"
+PLURAL = "predictionmodels"
+TRAIN_ANNOTATION = f"{GROUP}/train"
+"""Each new value of this annotation asks for one run."""
+
+
+class DeletionPolicy(StrEnum):
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class PredictionModelSpec(Part):
+    """The whole life of a model: data, schedule, estimator, rollout and serving."""
+
+    training: TrainingSpec
+    rollout: RolloutSpec = RolloutSpec()
+    serving: ServingSpec = ServingSpec()
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """What becomes of the registry's versions and artifacts when the model is deleted."""
+
+
+class ObjectMeta(BaseModel):
+    """The part of Kubernetes' metadata that Perennial reads."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 1
+    annotations: dict[str, str] = {}
+    finalizers: list[str] = []
+    deletion_timestamp: str | None = Field(None, alias="deletionTimestamp")
+
+
+class PredictionModel(BaseModel):
+    """One resource; ``status`` is kept as the API server stores it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_version: Literal["perennial.dev/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["PredictionModel"]
+    metadata: ObjectMeta
+    spec: PredictionModelSpec
+    status: dict[str, Any] = {}
+
+    @property
+    def key(self) -> ModelKey:
+        return ModelKey(self.metadata.namespace, self.metadata.name)
+
+    @classmethod
+    def parse(cls, resource: object) -> PredictionModel:
+        """Read a resource from its parsed YAML or JSON.
+
+        Raises:
+            UserError: A field is missing, unknown or has a wrong value; the text names each.
+        """
+        try:
+            return cls.model_validate(resource)
+        except ValidationError as error:
+            raise UserError(describe(error)) from None
+
+
+def describe(error: ValidationError) -> str:
+    """Return one line that names each wrong field by its path, and says what is wrong."""
+    problems = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part) for part in item["loc"]) or "resource"
+        problems.append(f"{path}: {item['msg'].removeprefix('Value error, ')}")
+    return "; ".join(problems)

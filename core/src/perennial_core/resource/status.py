@@ -1,0 +1,87 @@
+"""``status``: what the operator reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from perennial_core.resource.base import KubernetesObject, Part
+
+
+class Condition(Part):
+    """One aspect of the model's state, as in Kubernetes' metav1.Condition."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    observed_generation: int | None = None
+
+
+class VersionStatus(Part):
+    """A version, by number and content."""
+
+    version: int
+    digest: str
+
+
+class LatestStatus(VersionStatus):
+    """The latest published version."""
+
+    created: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    format: str
+    metrics: dict[str, str] = {}
+    """Scores of the version on its holdout, by scikit-learn's scorer names."""
+
+
+class TrainingStatus(Part):
+    """Which runs were started, and how the last one ended."""
+
+    spec_hash: str | None = None
+    """The training spec for which a first run was started."""
+    requested: str | None = None
+    """The last value of the annotation perennial.dev/train that was acted on."""
+    last_run: str | None = None
+    outcome: str | None = None
+    message: str | None = None
+    ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+
+
+class RolloutStatus(Part):
+    """To what a failed rollout goes back, and what is not tried again."""
+
+    template: KubernetesObject | None = None
+    """The pod template that last rolled out completely."""
+    version: int | None = None
+    """The version of that template."""
+    failed_template: str | None = None
+    """Hash of serving settings that did not roll out with that version; not tried again."""
+    failure: str | None = None
+    """Why they did not."""
+
+
+class PredictionModelStatus(Part):
+    """What the operator last saw and did; written by the operator alone."""
+
+    observed_generation: int | None = None
+    conditions: Annotated[
+        list[Condition],
+        Field(
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            }
+        ),
+    ] = []
+    serving: VersionStatus | None = None
+    """The version that answers."""
+    latest: LatestStatus | None = None
+    replicas: int | None = None
+    """Predictor pods."""
+    ready_replicas: int | None = None
+    selector: str | None = None
+    """Label selector of the predictor pods, for autoscalers."""
+    training: TrainingStatus | None = None
+    rollout: RolloutStatus | None = None

@@ -1,0 +1,132 @@
+"""``spec.training``: when and from what a model is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, Quantity, rule
+from perennial_core.resource.data import DataSpec
+
+ClassPath = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=253
+    ),
+]
+"""The full name of a Python class, such as sklearn.linear_model.LinearRegression."""
+
+
+class Step(Part):
+    """One step of a pipeline."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]*)$", max_length=63)]
+    class_: Annotated[ClassPath, Field(alias="class")]
+    params: KubernetesObject = {}
+
+
+class EstimatorSpec(Part):
+    """A scikit-learn estimator, or a pipeline given as steps.
+
+    A parameter that is itself an estimator is written as ``{class: ..., params: {...}}``.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "has(self.class) != has(self.steps)",
+                    "estimator: give exactly one of class and steps",
+                ),
+                rule(
+                    "!has(self.params) || has(self.class)",
+                    "estimator.params: belongs to class; with steps, give each step its own params",
+                ),
+            ]
+        }
+    )
+
+    class_: Annotated[ClassPath | None, Field(alias="class")] = None
+    """Full name of the estimator's class, for example sklearn.linear_model.LinearRegression."""
+    params: KubernetesObject | None = None
+    """Arguments of the class."""
+    steps: (
+        Annotated[
+            list[Step],
+            Field(
+                min_length=1,
+                max_length=32,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["name"],
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """A pipeline: transformers and, last, the estimator. It replaces the default preprocessing."""
+
+    @model_validator(mode="after")
+    def _class_or_steps(self) -> Self:
+        if (self.class_ is None) == (self.steps is None):
+            raise ValueError("give exactly one of class and steps")
+        if self.params is not None and self.class_ is None:
+            raise ValueError("params belongs to class; with steps, give each step its own params")
+        return self
+
+
+class Resources(Part):
+    """Compute resources of a container, as in a Pod."""
+
+    requests: dict[str, Quantity] | None = None
+    limits: dict[str, Quantity] | None = None
+
+
+_CRON_FIELD = r"[0-9A-Za-z*/,?#-]+"
+
+
+class TrainingSpec(Part):
+    """How versions of the model are made."""
+
+    schedule: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=rf"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
+                rf"|{_CRON_FIELD}( +{_CRON_FIELD}){{4}})$",
+                max_length=128,
+            ),
+        ]
+        | None
+    ) = None
+    """Cron expression of five fields. Absent: runs only at a change of the training spec or when a
+    person asks."""
+    time_zone: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$", max_length=64)
+    ] = "Etc/UTC"
+    """Time zone of the schedule, by its IANA name."""
+    suspend: bool = False
+    """Start no further runs; what serves goes on serving."""
+    data: DataSpec
+    estimator: EstimatorSpec
+    resources: Resources = Resources()
+    """Resources of the trainer's container."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
+    """A run that takes longer is ended and counts as failed."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often a run is tried again after a failure that may pass by itself."""
+
+    def content_hash(self) -> str:
+        """Return the hash of what decides the trained model: data and estimator.
+
+        Schedule, time zone, resources, timeout and retries change when and where a run happens, not
+        what comes of it.
+        """
+        data: dict[str, Any] = self.data.to_json()
+        del data["skipUnchanged"]
+        content = {"data": data, "estimator": self.estimator.to_json()}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

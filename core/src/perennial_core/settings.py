@@ -1,0 +1,91 @@
+"""What the services read from their environment, and what is written there for them.
+
+The operator and the local mode start trainers and predictors with ``environment(settings)``, which
+these read again with the same class: one truth for each variable.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class RegistrySettings(BaseSettings):
+    """Where the registry is: ``PERENNIAL_REDIS_*``."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_REDIS_", extra="ignore")
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """``redis://[user[:password]@]host[:port][/database]``, or with TLS ``rediss://...``."""
+    password: SecretStr | None = None
+    """Password (or ElastiCache auth token), when it does not stand in the URL."""
+    ca: str | None = None
+    """Certificate authority for TLS, as PEM text; by default the system's."""
+    max_artifact_bytes: int = 256 * MEBIBYTE
+    """Larger artifacts are refused."""
+
+
+class TrainerSettings(BaseSettings):
+    """How one run of the trainer is set up: ``PERENNIAL_*``."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
+
+    training_file: Path = Path("/etc/perennial/training.json")
+    """The training order; see perennial_core.order."""
+    run_id: str
+    """The same for every try of one run."""
+    data_directory: Path = Path("/data")
+    """What stands at /data: file: URIs below /data are read from here."""
+    credentials_directory: Path = Path("/etc/perennial/credentials")
+    """Where the keys of ``credentialsSecret`` are mounted, a file each."""
+    termination_log: Path = Path("/dev/termination-log")
+    """Where the last error is written for Kubernetes to show."""
+    allowed_modules: list[str] = ["sklearn"]
+    """Estimators come from these modules and what lies below them."""
+    trusted_types: list[str] = []
+    """Types that a skops artifact may need, beyond the project's own list."""
+    log_level: str = "INFO"
+
+
+class PredictorSettings(BaseSettings):
+    """How one predictor is set up: ``PERENNIAL_*``."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
+
+    model: str
+    """``namespace/name``."""
+    version: int | None = None
+    """The version to serve; absent: what the registry's ``serving`` key says, as it changes."""
+    digest: str | None = None
+    """The digest that the version must have; given with ``version``."""
+    host: str = "0.0.0.0"
+    port: int = 5001
+    cache_directory: Path = Path("/var/cache/perennial")
+    """Where the last artifact is kept, to serve from when Redis is down at start."""
+    drain_seconds: float = 15.0
+    """After SIGTERM: the longest wait for clients to finish and leave."""
+    trusted_types: list[str] = []
+    """Types that a skops artifact may need, beyond the project's own list."""
+    log_level: str = "INFO"
+
+
+def environment(settings: BaseSettings) -> dict[str, str]:
+    """Return the environment variables from which the same settings are read again."""
+    prefix = settings.model_config.get("env_prefix", "")
+    return {
+        f"{prefix}{name}".upper(): _text(value)
+        for name, value in settings
+        if value is not None and name in settings.model_fields_set
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,51 @@
+"""The registry against a real Redis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from perennial_core.identity import ModelKey, digest_of
+from perennial_core.manifest import (
+    ArtifactFormat,
+    Column,
+    ColumnType,
+    ManifestBody,
+    Metrics,
+    Parity,
+    Rows,
+    Task,
+)
+from perennial_core.registry import Registry
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def manifest_body(key: ModelKey, artifact: bytes, run_id: str = "run") -> ManifestBody:
+    return ManifestBody(
+        model=str(key),
+        digest=digest_of(artifact),
+        format=ArtifactFormat.ONNX,
+        size=len(artifact),
+        created=NOW,
+        run_id=run_id,
+        estimator={"class": "sklearn.linear_model.LinearRegression"},
+        inputs=[Column(name="x", type=ColumnType.FLOAT64)],
+        outputs=[Column(name="y", type=ColumnType.FLOAT64)],
+        task=Task.REGRESSION,
+        metrics=Metrics(candidate={"r2": 0.9}),
+        rows=Rows(training=80, holdout=20),
+        data_fingerprint="f",
+        training_spec_hash="h",
+        libraries={},
+        parity=Parity(error=0.0, tolerance=1e-6, precision="float64"),
+        duration_seconds=0.1,
+    )
+
+
+async def test_a_published_version_is_read_back_whole(registry: Registry) -> None:
+    key, artifact = ModelKey("tests", "read-back"), b"artifact"
+    publication = await registry.publish(key, manifest_body(key, artifact), artifact, started=NOW)
+    manifest = await registry.manifest(key, publication.version)
+    assert (publication.version, publication.repeated) == (1, False)
+    assert await registry.latest(key) == 1
+    assert await registry.artifact(key, manifest.digest) == artifact
