@@ -1,4 +1,4 @@
-"""The registry against a real Redis."""
+"""Builds what tests need in many places."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from perennial_core.manifest import (
     Rows,
     Task,
 )
-from perennial_core.registry import Registry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,12 +39,3 @@ def manifest_body(key: ModelKey, artifact: bytes, run_id: str = "run") -> Manife
         parity=Parity(error=0.0, tolerance=1e-6, precision="float64"),
         duration_seconds=0.1,
     )
-
-
-async def test_a_published_version_is_read_back_whole(registry: Registry) -> None:
-    key, artifact = ModelKey("tests", "read-back"), b"artifact"
-    publication = await registry.publish(key, manifest_body(key, artifact), artifact, started=NOW)
-    manifest = await registry.manifest(key, publication.version)
-    assert (publication.version, publication.repeated) == (1, False)
-    assert await registry.latest(key) == 1
-    assert await registry.artifact(key, manifest.digest) == artifact
