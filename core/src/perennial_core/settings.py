@@ -70,6 +70,15 @@ class PredictorSettings(BaseSettings):
     """Where the last artifact is kept, to serve from when Redis is down at start."""
     drain_seconds: float = 15.0
     """After SIGTERM: the longest wait for clients to finish and leave."""
+    drain_min_seconds: float = 5.0
+    """After SIGTERM: the shortest time in which new connections are still accepted, for a Service
+    needs a while to send no more. Without a Service in front, 0 will do."""
+    max_body_bytes: int = 16 * MEBIBYTE
+    """Larger request bodies are refused."""
+    max_instances: int = 100_000
+    """Requests with more instances are refused."""
+    threads: int = 1
+    """How many threads one prediction of an ONNX model uses; 1 is best for single rows."""
     trusted_types: list[str] = []
     """Types that a skops artifact may need, beyond the project's own list."""
     log_level: str = "INFO"
