@@ -95,6 +95,8 @@ class ManifestBody(Record):
     task: Task
     classes: list[str | int | float | bool] | None = None
     """A classifier's labels, in the order of its probabilities."""
+    example: list[str | int | float | bool | None] | None = None
+    """One row of the holdout, in the order of the inputs: with it a predictor warms up."""
     metrics: Metrics
     rows: Rows
     data_fingerprint: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -193,7 +194,8 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             artifact: bytes | None = await self._redis.get(ModelKeys(key).artifact(digest))
         if artifact is None:
             raise VersionNotFound(f"{key}: artifact {digest} is not in the registry")
-        if digest_of(artifact) != digest:
+        # in a thread: a large artifact takes a while, in which predictions go on
+        if await asyncio.to_thread(digest_of, artifact) != digest:
             raise ArtifactCorrupt(f"{key}: artifact {digest} is damaged in the registry")
         return artifact
 
