@@ -1,1 +1,1 @@
-"""Perennial: operator."""
+"""The operator: rolls predictors to the version that should serve, and starts the runs."""

@@ -183,6 +183,21 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             raise VersionNotFound(f"{key}: version {version} is not in the registry")
         return Manifest.model_validate_json(text)
 
+    async def manifests(
+        self, key: ModelKey, versions: Collection[Version]
+    ) -> dict[Version, Manifest]:
+        """Return the manifests of those versions that are retained."""
+        if not versions:
+            return {}
+        keys, wanted = ModelKeys(key), sorted(versions)
+        with translated_errors():
+            texts = await self._redis.mget([keys.manifest(version) for version in wanted])
+        return {
+            version: Manifest.model_validate_json(text)
+            for version, text in zip(wanted, texts, strict=True)
+            if text is not None
+        }
+
     async def artifact(self, key: ModelKey, digest: Digest) -> bytes:
         """Return an artifact's bytes, verified.
 
@@ -267,7 +282,8 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         removed = expired(versions, limit=limit, protected=safe)
         if not removed:
             return []
-        digests = await self._digests(keys, versions)
+        manifests = await self.manifests(key, versions)
+        digests = {version: manifest.digest for version, manifest in manifests.items()}
         kept = {digest for version, digest in digests.items() if version not in removed}
         orphans = {digests[version] for version in removed if version in digests} - kept
         with translated_errors():
@@ -280,15 +296,6 @@ class Registry(AbstractAsyncContextManager["Registry"]):
                 args=[latest or "", serving or "", *removed],
             )
         return removed if done else []
-
-    async def _digests(self, keys: ModelKeys, versions: list[Version]) -> dict[Version, Digest]:
-        with translated_errors():
-            texts = await self._redis.mget([keys.manifest(version) for version in versions])
-        return {
-            version: Manifest.model_validate_json(text).digest
-            for version, text in zip(versions, texts, strict=True)
-            if text is not None
-        }
 
     async def purge(self, key: ModelKey) -> None:
         """Remove every key of a model."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from perennial_core.resource.base import KubernetesObject, Part
+from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, rule
 from perennial_core.resource.training import Resources
 
 
@@ -24,6 +24,37 @@ class ServiceSpec(Part):
     annotations: dict[str, str] = {}
 
 
+class EnvironmentVariable(Part):
+    """A variable of the predictor's container, as in a Pod."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!self.name.startsWith('PERENNIAL_')",
+                    "env: names that begin with PERENNIAL_ are the operator's own",
+                ),
+                rule(
+                    "!(has(self.value) && has(self.valueFrom))",
+                    "env: give at most one of value and valueFrom",
+                ),
+            ]
+        }
+    )
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=253)]
+    value: str | None = None
+    value_from: KubernetesObject | None = None
+
+    @model_validator(mode="after")
+    def _is_not_ours(self) -> Self:
+        if self.name.startswith("PERENNIAL_"):
+            raise ValueError("names that begin with PERENNIAL_ are the operator's own")
+        if self.value is not None and self.value_from is not None:
+            raise ValueError("give at most one of value and valueFrom")
+        return self
+
+
 class PodTemplate(Part):
     """What the predictors' pods take over, each part as in a Pod."""
 
@@ -32,8 +63,8 @@ class PodTemplate(Part):
     affinity: KubernetesObject | None = None
     topology_spread_constraints: list[KubernetesObject] | None = None
     annotations: dict[str, str] | None = None
-    env: list[KubernetesObject] | None = None
-    """Further environment of the predictor's container; names with PERENNIAL_ are reserved."""
+    env: Annotated[list[EnvironmentVariable], Field(max_length=256)] | None = None
+    """Further environment of the predictor's container."""
 
 
 class ServingSpec(Part):

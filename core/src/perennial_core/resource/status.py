@@ -40,12 +40,14 @@ class TrainingStatus(Part):
     """Which runs were started, and how the last one ended."""
 
     spec_hash: str | None = None
-    """The training spec for which a first run was started."""
+    """The training spec for which a run was last started at once."""
     requested: str | None = None
     """The last value of the annotation perennial.dev/train that was acted on."""
     last_run: str | None = None
-    outcome: str | None = None
+    """The run that ended last."""
+    outcome: Literal["Published", "Skipped", "Failed"] | None = None
     message: str | None = None
+    """What came of it, and for a failed run why and what to do."""
     ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
 
 
@@ -55,11 +57,12 @@ class RolloutStatus(Part):
     template: KubernetesObject | None = None
     """The pod template that last rolled out completely."""
     version: int | None = None
-    """The version of that template."""
-    failed_template: str | None = None
-    """Hash of serving settings that did not roll out with that version; not tried again."""
+    """The version that it serves."""
+    digest: str | None = None
+    failed_settings: str | None = None
+    """Hash of settings that did not roll out; not tried again until spec.serving changes."""
     failure: str | None = None
-    """Why they did not."""
+    """What came of them."""
 
 
 class PredictionModelStatus(Part):

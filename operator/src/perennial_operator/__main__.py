@@ -1,0 +1,5 @@
+"""``python -m perennial_operator``."""
+
+from perennial_operator.main import main
+
+main()

@@ -1,0 +1,114 @@
+"""What lives in the cluster, as the watches and the lists told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from perennial_core.identity import ModelKey
+from perennial_operator.kinds import JOB, MODEL_LABEL, Body, ObjectRef
+
+
+class Cache:
+    """The models and the objects that they own. A newer state is never replaced by an older."""
+
+    def __init__(self) -> None:
+        self._models: dict[ModelKey, Body] = {}
+        self._owned: dict[ModelKey, dict[ObjectRef, Body]] = defaultdict(dict)
+
+    def model(self, key: ModelKey) -> Body | None:
+        return self._models.get(key)
+
+    def models(self) -> list[ModelKey]:
+        return list(self._models)
+
+    def owned(self, key: ModelKey, ref: ObjectRef) -> Body | None:
+        return self._owned[key].get(ref) if key in self._owned else None
+
+    def owned_of_kind(self, key: ModelKey, kind: str) -> list[Body]:
+        return [body for ref, body in self._owned.get(key, {}).items() if ref.kind == kind]
+
+    def put_model(self, body: Mapping[str, Any]) -> ModelKey:
+        key = _own_key(body)
+        if _is_newer(body, self._models.get(key)):
+            self._models[key] = dict(body)
+        return key
+
+    def remove_model(self, body: Mapping[str, Any]) -> ModelKey:
+        key = _own_key(body)
+        self._models.pop(key, None)
+        return key
+
+    def put_owned(self, body: Mapping[str, Any]) -> ModelKey | None:
+        """Remember an owned object; returns its model, or None where it names none."""
+        key = owner_key(body)
+        if key is not None:
+            ref = ObjectRef.of(body)
+            if _is_newer(body, self._owned[key].get(ref)):
+                self._owned[key][ref] = _slim(body)
+        return key
+
+    def remove_owned(self, body: Mapping[str, Any]) -> ModelKey | None:
+        key = owner_key(body)
+        if key is not None and key in self._owned:
+            self._owned[key].pop(ObjectRef.of(body), None)
+            if not self._owned[key]:
+                del self._owned[key]
+        return key
+
+    def keep_only_models(self, listed: Iterable[Body], as_of: int) -> set[ModelKey]:
+        """Take over a list; what it lacks and is not newer than it is forgotten.
+
+        Returns:
+            The models that were forgotten.
+        """
+        present = {self.put_model(body) for body in listed}
+        gone = {
+            key
+            for key, body in self._models.items()
+            if key not in present and resource_version(body) <= as_of
+        }
+        for key in gone:
+            del self._models[key]
+        return gone
+
+    def keep_only_owned(self, kind: str, listed: Iterable[Body], as_of: int) -> None:
+        """Take over a list of one kind; what it lacks and is not newer than it is forgotten."""
+        present = set()
+        for body in listed:
+            self.put_owned(body)
+            present.add(ObjectRef.of(body))
+        for key in list(self._owned):
+            for ref, body in list(self._owned[key].items()):
+                if ref.kind == kind and ref not in present and resource_version(body) <= as_of:
+                    self.remove_owned(body)
+
+
+def owner_key(body: Mapping[str, Any]) -> ModelKey | None:
+    """Return the model that an object belongs to."""
+    metadata = body["metadata"]
+    name = metadata.get("labels", {}).get(MODEL_LABEL)
+    return ModelKey(metadata["namespace"], name) if name else None
+
+
+def resource_version(body: Mapping[str, Any]) -> int:
+    """Return an object's resource version; since Kubernetes 1.35 they are ordered numbers."""
+    return int(body["metadata"].get("resourceVersion") or 0)
+
+
+def _own_key(body: Mapping[str, Any]) -> ModelKey:
+    return ModelKey(body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _is_newer(body: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
+    return known is None or resource_version(body) >= resource_version(known)
+
+
+def _slim(body: Mapping[str, Any]) -> Body:
+    """Return an object without what nobody reads."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    slim = {**body, "metadata": metadata}
+    if body["kind"] == JOB.name:
+        slim.pop("spec", None)
+    return slim

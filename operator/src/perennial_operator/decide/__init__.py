@@ -1,0 +1,1 @@
+"""Pure decisions: what should happen next, from what was observed."""

@@ -1,0 +1,40 @@
+"""When a run of the trainer starts at once, beside the schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """Which runs were started, as the model's status remembers."""
+
+    spec_hash: str | None = None
+    requested: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Whether to start a run now."""
+
+    memory: TrainingMemory
+    cause: str | None = None
+    """Names the run: the same cause never starts two. None: start none."""
+
+
+def plan_training(model: PredictionModel, memory: TrainingMemory) -> TrainingPlan:
+    """Return the run to start: the first, one for a changed training spec, or one asked for.
+
+    A suspended model starts none by itself, but one that a person asks for.
+    """
+    training = model.spec.training
+    spec_hash = training.content_hash()
+    requested = model.metadata.annotations.get(TRAIN_ANNOTATION)
+    asked = requested is not None and requested != memory.requested
+    changed = spec_hash != memory.spec_hash and not training.suspend
+    if not asked and not changed:
+        return TrainingPlan(memory)
+    now = TrainingMemory(spec_hash, requested or memory.requested)
+    return TrainingPlan(now, cause=f"{spec_hash} {model.metadata.generation} {requested}")

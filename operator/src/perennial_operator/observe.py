@@ -1,0 +1,136 @@
+"""Reads what lives in the cluster into the plain data that decisions take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perennial_core.identity import Digest, Version
+from perennial_core.resource import PredictionModel
+from perennial_operator.build.deployment import TEMPLATE_ANNOTATION, Release
+from perennial_operator.decide.rollout import Attempt, LiveDeployment, Progress, RolloutMemory
+from perennial_operator.decide.training import TrainingMemory
+from perennial_operator.kinds import Body
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A Job that ended, as Kubernetes sees it."""
+
+    run_id: str
+    succeeded: bool
+    reason: str
+    message: str
+    ended: str
+
+
+def live_deployment(body: Body | None) -> LiveDeployment | None:
+    """Return the state of a Deployment; None when there is none."""
+    if body is None:
+        return None
+    status = body.get("status", {})
+    return LiveDeployment(
+        template_hash=body["metadata"].get("annotations", {}).get(TEMPLATE_ANNOTATION, ""),
+        progress=_progress(body, status),
+        replicas=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
+    )
+
+
+def live_release(body: Body | None) -> Release | None:
+    """Return the release that a Deployment's pods are told to serve."""
+    if body is None:
+        return None
+    container = body["spec"]["template"]["spec"]["containers"][0]
+    variables = {item["name"]: item.get("value", "") for item in container.get("env", [])}
+    version, digest = variables.get("PERENNIAL_VERSION"), variables.get("PERENNIAL_DIGEST")
+    return Release(Version(int(version)), Digest(digest)) if version and digest else None
+
+
+def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
+    wanted = body["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < body["metadata"].get("generation", 0):
+        return Progress.PROGRESSING
+    if wanted == 0:
+        return Progress.SCALED_TO_ZERO
+    updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
+    if updated == total == wanted == status.get("availableReplicas", 0):
+        return Progress.COMPLETE
+    for condition in status.get("conditions", []):
+        if condition["type"] == "Progressing" and condition["status"] == "False":
+            return Progress.FAILED
+    return Progress.PROGRESSING
+
+
+def rollout_memory(model: PredictionModel) -> RolloutMemory:
+    """Return what the model's status remembers of its rollouts."""
+    stored = model.status.get("rollout") or {}
+    proven = None
+    if "template" in stored:
+        release = Release(Version(stored["version"]), Digest(stored["digest"]))
+        proven = Attempt(stored["template"], release)
+    return RolloutMemory(proven, stored.get("failedSettings"), stored.get("failure"))
+
+
+def training_memory(model: PredictionModel) -> TrainingMemory:
+    """Return what the model's status remembers of its runs."""
+    stored = model.status.get("training") or {}
+    return TrainingMemory(stored.get("specHash"), stored.get("requested"))
+
+
+def last_finished_run(jobs: Iterable[Body]) -> FinishedRun | None:
+    """Return the Job that ended last, if any did."""
+    finished = [run for job in jobs if (run := _finished(job)) is not None]
+    return max(finished, key=lambda run: run.ended, default=None)
+
+
+def is_running(job: Body) -> bool:
+    """Return whether a Job has neither succeeded nor failed."""
+    return _finished(job) is None
+
+
+def _finished(job: Body) -> FinishedRun | None:
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return FinishedRun(
+                run_id=job["metadata"]["uid"],
+                succeeded=condition["type"] == "Complete",
+                reason=condition.get("reason", ""),
+                message=condition.get("message", ""),
+                ended=condition.get("lastTransitionTime", ""),
+            )
+    return None
+
+
+def pod_problem(pods: Iterable[Body]) -> str | None:
+    """Return why pods are not ready or have failed, in a line; None when they say nothing."""
+    problems = []
+    for pod in pods:
+        status = pod.get("status", {})
+        problems += [
+            problem
+            for container in status.get("containerStatuses", [])
+            if (problem := _container_problem(container)) is not None
+        ]
+        problems += [
+            condition["message"]
+            for condition in status.get("conditions", [])
+            if condition["type"] == "PodScheduled" and condition["status"] == "False"
+        ]
+    return problems[-1] if problems else None
+
+
+def _container_problem(container: Body) -> str | None:
+    for phase in ("state", "lastState"):
+        ended = container.get(phase, {}).get("terminated")
+        if ended and ended.get("exitCode"):
+            message = ended.get("message", "").strip() or f"exit code {ended['exitCode']}"
+            reason = ended.get("reason", "Error")
+            return str(message) if reason == "Error" else f"{reason}: {message}"
+    waiting = container.get("state", {}).get("waiting")
+    if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+        return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    if not container.get("ready", False):
+        return f"container {container['name']} is not ready; see its logs"
+    return None

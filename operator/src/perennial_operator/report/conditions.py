@@ -1,0 +1,134 @@
+"""The conditions of a model, from one pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from perennial_core.registry import RunOutcome
+from perennial_operator.decide.rollout import Phase, Progress
+from perennial_operator.kinds import Body
+from perennial_operator.state import ModelState, Problem, Trouble
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition but for when it changed."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def conditions(state: ModelState) -> list[Condition]:
+    """Return the conditions Ready, Trained, RolledOut and Degraded."""
+    return [ready(state), trained(state), rolled_out(state), degraded(state)]
+
+
+def ready(state: ModelState) -> Condition:
+    """True only when every ready pod answers with the version that should serve."""
+    plan, live = state.plan, state.live
+    if plan.phase is Phase.ROLLED_OUT and live is not None and live.ready > 0:
+        assert plan.attempt is not None
+        version = plan.attempt.release.version
+        return Condition(
+            "Ready", "True", "Serving", f"version {version} answers from {live.ready} pods"
+        )
+    if plan.phase is Phase.NOTHING_TO_SERVE:
+        return Condition("Ready", "False", "NoVersion", _why_no_version(state))
+    if plan.phase is Phase.SCALED_TO_ZERO:
+        return Condition("Ready", "False", "ScaledToZero", "spec.serving.replicas is 0")
+    if plan.phase is Phase.STUCK:
+        return Condition("Ready", "False", "RolloutFailed", "no pod became ready in time")
+    return Condition("Ready", "False", "RollingOut", _rolling(state))
+
+
+def trained(state: ModelState) -> Condition:
+    """True when the last run ended well: with a new version, or with nothing new to learn."""
+    run = state.last_run
+    if run is None:
+        reason = "Running" if state.running else "NoRun"
+        text = "the first run is under way" if state.running else "no run has ended yet"
+        return Condition("Trained", "False", reason, text)
+    if run.outcome is RunOutcome.FAILED:
+        return Condition("Trained", "False", "RunFailed", run.message)
+    return Condition("Trained", "True", str(run.outcome), run.message)
+
+
+def rolled_out(state: ModelState) -> Condition:
+    """True when the predictors have the version and the settings that they should have."""
+    plan = state.plan
+    if plan.phase is Phase.ROLLED_OUT:
+        if plan.memory.failure:
+            return Condition("RolledOut", "False", "SettingsFailed", plan.memory.failure)
+        assert plan.attempt is not None
+        text = f"version {plan.attempt.release.version} is rolled out"
+        return Condition("RolledOut", "True", "RolledOut", text)
+    texts = {
+        Phase.NOTHING_TO_SERVE: "there is no version to roll out yet",
+        Phase.SCALED_TO_ZERO: "spec.serving.replicas is 0",
+        Phase.STUCK: "the deadline passed, and there is no earlier version to go back to",
+        Phase.ROLLING_OUT: _rolling(state),
+    }
+    return Condition("RolledOut", "False", str(plan.phase), texts[plan.phase])
+
+
+def degraded(state: ModelState) -> Condition:
+    """True when something is wrong that a person should know of, whether or not it serves."""
+    problems = [*state.problems, *_standing_problems(state)]
+    if not problems:
+        return Condition("Degraded", "False", "AsExpected", "nothing is wrong")
+    text = "; ".join(dict.fromkeys(problem.message for problem in problems))
+    return Condition("Degraded", "True", str(problems[0].trouble), text)
+
+
+def stamped(current: Iterable[Condition], previous: Body, generation: int, now: str) -> list[Body]:
+    """Return conditions as they are stored; the time stays where the status has not changed."""
+    before = {item["type"]: item for item in previous.get("conditions", [])}
+    stored = []
+    for condition in current:
+        old = before.get(condition.type)
+        same = old is not None and old["status"] == condition.status
+        stored.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message,
+                "lastTransitionTime": old["lastTransitionTime"] if old and same else now,
+                "observedGeneration": generation,
+            }
+        )
+    return stored
+
+
+def _standing_problems(state: ModelState) -> Iterable[Problem]:
+    if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
+        yield Problem(Trouble.RUN_FAILED, state.last_run.message)
+    if state.registry is not None:
+        if state.registry.choice.problem:
+            yield Problem(Trouble.PIN_NOT_HELD, state.registry.choice.problem)
+        if state.registry.latest_failure:
+            yield Problem(Trouble.ROLLOUT_FAILED, state.registry.latest_failure.message)
+    if state.plan.memory.failure:
+        yield Problem(Trouble.ROLLOUT_FAILED, state.plan.memory.failure)
+    if state.plan.phase is Phase.STUCK:
+        yield Problem(Trouble.ROLLOUT_FAILED, "no pod became ready in time; see the pods' logs")
+
+
+def _why_no_version(state: ModelState) -> str:
+    if state.registry is None:
+        return "the registry does not answer, and nothing served before"
+    if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
+        return f"no version is published yet; the last run failed: {state.last_run.message}"
+    return "no version is published yet"
+
+
+def _rolling(state: ModelState) -> str:
+    attempt, live = state.plan.attempt, state.live
+    if attempt is None:
+        return "a rollout is under way"
+    waiting = live is not None and live.progress is Progress.FAILED
+    suffix = "; past its deadline, but the registry has only just returned" if waiting else ""
+    return f"rolling out version {attempt.release.version}{suffix}"

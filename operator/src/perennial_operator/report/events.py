@@ -1,0 +1,58 @@
+"""The events that a change of a model's status is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from perennial_operator.kinds import Body
+
+
+@dataclass(frozen=True)
+class ModelEvent:
+    """An event on the model."""
+
+    type: str
+    """Normal or Warning."""
+    reason: str
+    message: str
+
+
+def events(before: Body, after: Body) -> Iterator[ModelEvent]:
+    """Yield an event for each run that ended and each step of a rollout."""
+    yield from _run_events(before.get("training", {}), after.get("training", {}))
+    if _condition(before, "RolledOut") != _condition(after, "RolledOut"):
+        yield from _rollout_events(_condition(after, "RolledOut"))
+    if _condition(before, "Degraded") != _condition(after, "Degraded"):
+        yield from _degraded_events(_condition(after, "Degraded"))
+
+
+def _run_events(before: Body, after: Body) -> Iterator[ModelEvent]:
+    if after.get("lastRun") != before.get("lastRun"):
+        outcome = after.get("outcome")
+        kind = "Warning" if outcome == "Failed" else "Normal"
+        yield ModelEvent(kind, f"Run{outcome}", after.get("message", ""))
+
+
+def _rollout_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
+    if condition["status"] == "True":
+        yield ModelEvent("Normal", "RolledOut", condition["message"])
+    elif condition["reason"] == "RollingOut":
+        yield ModelEvent("Normal", "RollingOut", condition["message"])
+    elif condition["reason"] in ("Stuck", "SettingsFailed"):
+        yield ModelEvent("Warning", "RolloutFailed", condition["message"])
+
+
+def _degraded_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
+    # A failed run has its own event.
+    if condition["status"] == "True" and condition["reason"] != "RunFailed":
+        yield ModelEvent("Warning", condition["reason"], condition["message"])
+
+
+def _condition(status: Body, kind: str) -> dict[str, Any]:
+    """Return what counts of a condition: not its times."""
+    for condition in status.get("conditions", []):
+        if condition["type"] == kind:
+            return {name: condition[name] for name in ("status", "reason", "message")}
+    return {}

@@ -1,0 +1,93 @@
+"""The model's status, as it is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perennial_core.resource import PredictionModel
+from perennial_operator.build.metadata import selector
+from perennial_operator.decide.rollout import RolloutMemory
+from perennial_operator.kinds import Body
+from perennial_operator.report.conditions import Condition, conditions, stamped
+from perennial_operator.state import LastRun, ModelState, Problem, RegistryState
+
+
+def build_status(model: PredictionModel, state: ModelState, now: str) -> Body:
+    """Return the status of a model.
+
+    Args:
+        model: The model, with its status so far.
+        state: What the reconcile found out.
+        now: The time of a condition that changes, RFC 3339.
+    """
+    before, generation = model.status, model.metadata.generation
+    live = state.live
+    status: dict[str, Any] = {
+        "observedGeneration": generation,
+        "conditions": stamped(conditions(state), before, generation, now),
+        "replicas": live.replicas if live else 0,
+        "readyReplicas": live.ready if live else 0,
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(selector(model, "predictor").items())),
+        "training": _training(state),
+        "rollout": _rollout(state.plan.memory),
+        "serving": _serving(state.plan.memory),
+        "latest": _latest(state.registry) if state.registry else before.get("latest"),
+    }
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def refused_status(before: Body, generation: int, problem: Problem, now: str) -> Body:
+    """Return the status of a model whose spec cannot be read: as before, but degraded."""
+    degraded = Condition("Degraded", "True", str(problem.trouble), problem.message)
+    others = [item for item in before.get("conditions", []) if item["type"] != "Degraded"]
+    return {
+        **before,
+        "observedGeneration": generation,
+        "conditions": [*others, *stamped([degraded], before, generation, now)],
+    }
+
+
+def _training(state: ModelState) -> Body:
+    run: LastRun | None = state.last_run
+    stored = {
+        "specHash": state.training.spec_hash,
+        "requested": state.training.requested,
+        "lastRun": run.run_id if run else None,
+        "outcome": str(run.outcome) if run else None,
+        "message": run.message if run else None,
+        "ended": run.ended if run else None,
+    }
+    return {name: value for name, value in stored.items() if value is not None}
+
+
+def _rollout(memory: RolloutMemory) -> Body | None:
+    stored: dict[str, Any] = {}
+    if memory.proven is not None:
+        stored["template"] = memory.proven.template
+        stored |= _release(memory.proven.release.version, memory.proven.release.digest)
+    if memory.failed_settings is not None:
+        stored |= {"failedSettings": memory.failed_settings, "failure": memory.failure}
+    return stored or None
+
+
+def _serving(memory: RolloutMemory) -> Body | None:
+    if memory.proven is None:
+        return None
+    return _release(memory.proven.release.version, memory.proven.release.digest)
+
+
+def _latest(registry: RegistryState) -> Body | None:
+    manifest = registry.latest
+    if manifest is None:
+        return None
+    scores = manifest.metrics.candidate
+    return {
+        **_release(manifest.version, manifest.digest),
+        "created": manifest.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "format": str(manifest.format),
+        "metrics": {name: f"{score:.6g}" for name, score in scores.items() if score is not None},
+    }
+
+
+def _release(version: int, digest: str) -> Body:
+    return {"version": int(version), "digest": str(digest)}

@@ -1,0 +1,67 @@
+"""How the last run of the trainer ended."""
+
+from __future__ import annotations
+
+from perennial_core.registry import RunOutcome
+from perennial_core.resource import PredictionModel
+from perennial_operator.cache import Cache
+from perennial_operator.cluster import Cluster
+from perennial_operator.kinds import JOB
+from perennial_operator.observe import FinishedRun, last_finished_run, pod_problem
+from perennial_operator.state import LastRun, RegistryState
+
+
+class RunReader:
+    """Tells how the last run ended: as it recorded itself, or as Kubernetes saw it end."""
+
+    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+        self._cluster = cluster
+        self._cache = cache
+
+    async def last_run(
+        self, model: PredictionModel, registry: RegistryState | None
+    ) -> LastRun | None:
+        """Return the run that ended last; a run that died before it could tell is among them."""
+        stored = _stored(model)
+        recorded = _recorded(registry) or stored
+        job = last_finished_run(self._cache.owned_of_kind(model.key, JOB.name))
+        if job is None or job.succeeded or _is_told(job, recorded):
+            return recorded
+        if stored is not None and stored.run_id == job.run_id:
+            return stored
+        message = await self._why_failed(model, job)
+        return LastRun(job.run_id, RunOutcome.FAILED, message, job.ended)
+
+    async def _why_failed(self, model: PredictionModel, job: FinishedRun) -> str:
+        if job.reason == "DeadlineExceeded":
+            limit = model.spec.training.timeout_seconds
+            return f"the run took longer than spec.training.timeoutSeconds ({limit} s)"
+        pods = await self._cluster.pods(
+            model.metadata.namespace, f"batch.kubernetes.io/controller-uid={job.run_id}"
+        )
+        return pod_problem(pods) or f"{job.reason}: {job.message}"
+
+
+def _is_told(job: FinishedRun, recorded: LastRun | None) -> bool:
+    """Return whether what is recorded is of this run or of a later one."""
+    return recorded is not None and (recorded.run_id == job.run_id or recorded.ended > job.ended)
+
+
+def _stored(model: PredictionModel) -> LastRun | None:
+    training = model.status.get("training") or {}
+    if "lastRun" not in training:
+        return None
+    return LastRun(
+        training["lastRun"],
+        RunOutcome(training["outcome"]),
+        training.get("message", ""),
+        training["ended"],
+    )
+
+
+def _recorded(registry: RegistryState | None) -> LastRun | None:
+    run = registry.snapshot.last_run if registry else None
+    if run is None:
+        return None
+    ended = run.ended.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return LastRun(run.run_id, run.outcome, run.message, ended)

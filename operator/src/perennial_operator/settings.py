@@ -1,0 +1,33 @@
+"""What the operator reads from its environment."""
+
+from __future__ import annotations
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class OperatorSettings(BaseSettings):
+    """How the operator is set up: ``PERENNIAL_*``; the chart writes all of them."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
+
+    namespace: str = "perennial"
+    """Where the operator's Lease is."""
+    identity: str = "perennial-operator"
+    """The name of this replica in the Lease: its pod's."""
+    trainer_image: str
+    predictor_image: str
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: list[str] = []
+    allowed_modules: list[str] = ["sklearn"]
+    """Python modules that estimators may come from."""
+    trusted_types: list[str] = []
+    """Types that a skops artifact may need, beyond the project's own list."""
+    watch_namespaces: list[str] = []
+    """Namespaces to watch; by default all."""
+    resync_seconds: float = 60.0
+    """How often every model is compared with the cluster and the registry."""
+    workers: int = 16
+    """How many models are reconciled at the same time."""
+    probe_port: int = 8080
+    """Port of /healthz, /readyz and /metrics."""
+    log_level: str = "INFO"

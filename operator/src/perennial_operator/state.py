@@ -1,0 +1,73 @@
+"""Everything that one reconcile found out and decided, in one place for reporting. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perennial_core.decisions import Choice
+from perennial_core.manifest import Manifest
+from perennial_core.registry import Failure, RunOutcome, Snapshot
+from perennial_operator.build.deployment import Release
+from perennial_operator.decide.rollout import LiveDeployment, RolloutPlan
+from perennial_operator.decide.training import TrainingMemory
+
+
+class Trouble(StrEnum):
+    """Why a model is degraded, as the condition's reason."""
+
+    REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    REGISTRY_REFUSED = "RegistryRefused"
+    API_REFUSED = "ApiRefused"
+    INVALID_SPEC = "InvalidSpec"
+    RUN_FAILED = "RunFailed"
+    ROLLOUT_FAILED = "RolloutFailed"
+    PIN_NOT_HELD = "PinNotHeld"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, for people."""
+
+    trouble: Trouble
+    message: str
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The run that ended last, as the registry or, failing that, its Job tells."""
+
+    run_id: str
+    outcome: RunOutcome
+    message: str
+    ended: str
+
+
+@dataclass(frozen=True)
+class RegistryState:
+    """What the registry says of the model, and what follows for the choice of a version."""
+
+    snapshot: Snapshot
+    choice: Choice
+    latest: Manifest | None
+    target: Release | None
+
+    @property
+    def latest_failure(self) -> Failure | None:
+        return self.snapshot.failures.get(self.latest.version) if self.latest else None
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What a reconcile knows at its end."""
+
+    training: TrainingMemory
+    last_run: LastRun | None
+    running: bool
+    """Whether a run of the trainer is under way."""
+    registry: RegistryState | None
+    """None when the registry could not be read."""
+    live: LiveDeployment | None
+    plan: RolloutPlan
+    problems: tuple[Problem, ...] = ()
+    """What went wrong on the way."""
