@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from perennial_core.identity import ModelKey
@@ -57,32 +57,39 @@ class Cache:
                 del self._owned[key]
         return key
 
-    def keep_only_models(self, listed: Iterable[Body], as_of: int) -> set[ModelKey]:
+    def keep_only_models(
+        self, listed: Iterable[Body], as_of: int, namespace: str | None = None
+    ) -> None:
         """Take over a list; what it lacks and is not newer than it is forgotten.
 
-        Returns:
-            The models that were forgotten.
+        Args:
+            listed: All models, or all of a namespace.
+            as_of: The resource version of the list.
+            namespace: Where the list is from; None: from everywhere.
         """
         present = {self.put_model(body) for body in listed}
-        gone = {
-            key
-            for key, body in self._models.items()
-            if key not in present and resource_version(body) <= as_of
-        }
-        for key in gone:
-            del self._models[key]
-        return gone
+        for key, body in list(self._models.items()):
+            if namespace in (None, key.namespace) and key not in present:
+                self._forget(body, as_of, self.remove_model)
 
-    def keep_only_owned(self, kind: str, listed: Iterable[Body], as_of: int) -> None:
-        """Take over a list of one kind; what it lacks and is not newer than it is forgotten."""
+    def keep_only_owned(
+        self, kind: str, listed: Iterable[Body], as_of: int, namespace: str | None = None
+    ) -> None:
+        """Take over a list of one kind, as ``keep_only_models`` does."""
         present = set()
         for body in listed:
             self.put_owned(body)
             present.add(ObjectRef.of(body))
-        for key in list(self._owned):
-            for ref, body in list(self._owned[key].items()):
-                if ref.kind == kind and ref not in present and resource_version(body) <= as_of:
-                    self.remove_owned(body)
+        for owned in list(self._owned.values()):
+            for ref, body in list(owned.items()):
+                listed_here = ref.kind == kind and namespace in (None, ref.namespace)
+                if listed_here and ref not in present:
+                    self._forget(body, as_of, self.remove_owned)
+
+    @staticmethod
+    def _forget(body: Body, as_of: int, remove: Callable[[Body], object]) -> None:
+        if resource_version(body) <= as_of:
+            remove(body)
 
 
 def owner_key(body: Mapping[str, Any]) -> ModelKey | None:

@@ -1,0 +1,10 @@
+"""The operator's own metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECONCILES = Counter(
+    "perennial_operator_reconciles_total", "Reconciles by result: done, outage, error", ["result"]
+)
+RECONCILE_SECONDS = Histogram("perennial_operator_reconcile_seconds", "Duration of a reconcile")
+MODELS = Gauge("perennial_operator_models", "Models that the operator knows")
+LEADS = Gauge("perennial_operator_leads", "1 on the replica that acts")

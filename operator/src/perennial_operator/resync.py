@@ -1,0 +1,70 @@
+"""What makes the operator level-based: all is compared from time to time, whatever was heard."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from perennial_core.errors import Outage, UserError
+from perennial_core.registry import Registry
+from perennial_operator.cache import Cache
+from perennial_operator.cluster import Cluster
+from perennial_operator.kinds import PREDICTION_MODEL, SELECTOR, WATCHED
+from perennial_operator.queue import ModelQueue
+
+_log = structlog.get_logger(__name__)
+_RETRY_SECONDS = 2.0
+
+
+class Resync:
+    """Fills the caches from lists, and asks for every model."""
+
+    def __init__(
+        self, cluster: Cluster, cache: Cache, queue: ModelQueue, namespaces: list[str]
+    ) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._queue = queue
+        self._namespaces: list[str | None] = [*namespaces] or [None]
+
+    async def run(self, seconds: float) -> None:
+        """Compare everything now and then every so many seconds, for ever."""
+        while True:
+            try:
+                await self.once()
+                await asyncio.sleep(seconds)
+            except Outage as error:
+                _log.warning("resync failed", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def once(self) -> None:
+        """List the models and what they own, and ask for every model."""
+        for namespace in self._namespaces:
+            for kind in WATCHED:
+                owned, as_of = await self._cluster.list_all(kind, namespace, SELECTOR)
+                self._cache.keep_only_owned(kind.name, owned, as_of, namespace)
+            models, as_of = await self._cluster.list_all(PREDICTION_MODEL, namespace)
+            self._cache.keep_only_models(models, as_of, namespace)
+        for key in self._cache.models():
+            self._queue.request(key)
+
+
+async def follow_registry(registry: Registry, cache: Cache, queue: ModelQueue) -> None:
+    """Ask for a model whenever the registry hints that something of it changed, for ever."""
+    answering = True
+    while True:
+        try:
+            async for event in registry.events():
+                if not answering:
+                    answering = True
+                    _log.info("the registry answers again")
+                    for key in cache.models():
+                        queue.request(key)
+                if event is not None and cache.model(event.model) is not None:
+                    queue.request(event.model)
+        except (Outage, UserError) as error:
+            if answering:
+                _log.warning("the registry does not answer", error=str(error))
+            answering = False
+            await asyncio.sleep(_RETRY_SECONDS)
