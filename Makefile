@@ -19,4 +19,35 @@ $(VENV)/ready: requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 
 venv: $(VENV)/ready ## make the virtual environment with everything pinned
 
-.PHONY: help venv
+# Images and chart. Without Docker and kind: make images load IMAGE_BUILD='buildah bud --layers' IMAGE_LOAD=...
+SERVICES := operator trainer predictor
+IMAGE_BUILD ?= docker build
+IMAGE_LOAD ?= kind load docker-image --name perennial
+IMAGE_PREFIX ?= localhost/perennial
+TAG ?= $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/perennial/Chart.yaml)
+HELM ?= helm
+GENERATED := helm/perennial/files/predictionmodels.yaml manifests/install.yaml manifests/examples/diabetes.yaml
+
+images: ## build the images of operator, trainer and predictor
+	@set -e; for service in $(SERVICES); do \
+	  echo "building $(IMAGE_PREFIX)/$$service:$(TAG)"; \
+	  $(IMAGE_BUILD) -t $(IMAGE_PREFIX)/$$service:$(TAG) -f $$service/Dockerfile .; \
+	done
+
+load: ## load the images into the kind cluster
+	$(IMAGE_LOAD) $(SERVICES:%=$(IMAGE_PREFIX)/%:$(TAG))
+
+manifests: $(VENV)/ready ## make what is generated: the CRD in the chart, manifests/
+	$(BIN)/python hack/crd >helm/perennial/files/predictionmodels.yaml
+	{ cat hack/namespace.yaml; $(HELM) template perennial helm/perennial --namespace perennial \
+	  --kube-version 1.29.0 --no-hooks -f hack/install-values.yaml; } >manifests/install.yaml
+	$(BIN)/python hack/diabetes >manifests/examples/diabetes.yaml
+
+verify: manifests ## fail when something generated differs from what is committed
+	git diff --exit-code -- $(GENERATED)
+
+helm-lint: ## lint the chart with its values for kind and for EKS
+	$(HELM) lint --quiet --strict --kube-version 1.29.0 helm/perennial
+	$(HELM) lint --quiet --strict --kube-version 1.29.0 helm/perennial -f helm/perennial/values-eks.yaml
+
+.PHONY: help venv images load manifests verify helm-lint

@@ -1,0 +1,30 @@
+{{- /* What the operator may do where there are models. */ -}}
+{{- define "perennial.operator.rules" -}}
+- apiGroups: [perennial.dev]
+  resources: [predictionmodels]
+  verbs: [get, list, watch, patch, update]
+- apiGroups: [perennial.dev]
+  resources: [predictionmodels/status]
+  verbs: [patch]
+- apiGroups: [perennial.dev]
+  resources: [predictionmodels/finalizers] # to own objects that block the model's deletion
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [cronjobs, jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, serviceaccounts, configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [secrets] # written, never read
+  verbs: [create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
