@@ -66,9 +66,9 @@ class Rows(Record):
 class Parity(Record):
     """How far the artifact's predictions are from the estimator's on the holdout.
 
-    ``error`` is the largest absolute difference of a regressor's predictions, divided by the
-    largest absolute prediction where that is above 1; or of a classifier's probabilities, whose
-    labels must be equal.
+    ``error`` is the largest absolute difference of a regressor's predictions, divided by the range
+    of the estimator's predictions (by the largest absolute one where all are the same); or of a
+    classifier's probabilities, whose labels must be equal.
     """
 
     error: float
@@ -76,13 +76,29 @@ class Parity(Record):
     precision: Literal["float64", "float32"]
 
 
-class ManifestBody(Record):
+class Signature(Record):
+    """What must be known of an artifact to load it and to ask it for predictions."""
+
+    model: str
+    """``namespace/name``."""
+    format: ArtifactFormat
+    inputs: list[Column]
+    """The features, in the order of a positional instance."""
+    outputs: list[Column]
+    task: Task
+    classes: list[str | int | float | bool] | None = None
+    """A classifier's labels, in the order of its probabilities."""
+    libraries: dict[str, str]
+    """Versions of what trained and serialized, by distribution name."""
+    trusted_types: list[str] = Field(default_factory=list)
+    """The types that a skops artifact needs beyond those that skops trusts by itself."""
+
+
+class ManifestBody(Signature):
     """All that a manifest says but the version, which the registry gives at publishing."""
 
     schema_version: Literal[1] = 1
-    model: str
     digest: Digest
-    format: ArtifactFormat
     size: int
     """Bytes of the artifact."""
     created: datetime
@@ -101,11 +117,7 @@ class ManifestBody(Record):
     rows: Rows
     data_fingerprint: str
     training_spec_hash: str
-    libraries: dict[str, str]
-    """Versions of what trained and serialized, by distribution name."""
     parity: Parity
-    trusted_types: list[str] = Field(default_factory=list)
-    """The types that a skops artifact needs beyond those that skops trusts by itself."""
     duration_seconds: float
 
     def numbered(self, version: Version) -> Manifest:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perennial_core.artifact.model import ArtifactUnusable, LoadedModel
-from perennial_core.manifest import ArtifactFormat, ManifestBody
+from perennial_core.manifest import ArtifactFormat, Signature
 
 
 def load_model(
-    manifest: ManifestBody,
+    manifest: Signature,
     artifact: bytes,
     *,
     trusted_types: Sequence[str] = (),
@@ -45,6 +45,6 @@ def load_model(
         ) from error
 
 
-def _makers(manifest: ManifestBody) -> str:
+def _makers(manifest: Signature) -> str:
     made_with = (f"{name} {version}" for name, version in sorted(manifest.libraries.items()))
     return ", ".join(made_with) or "unknown libraries"

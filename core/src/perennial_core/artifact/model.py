@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial_core.errors import UserError
-from perennial_core.manifest import ColumnType, ManifestBody, Task
+from perennial_core.manifest import ColumnType, Signature, Task
 
 Array = NDArray[Any]
 
@@ -39,7 +39,7 @@ class Predictions:
 class LoadedModel(ABC):
     """A model that is ready to predict. Its methods may be called from several threads."""
 
-    manifest: ManifestBody
+    manifest: Signature
     is_matrix: bool
     """Whether all inputs are numbers, so that ``predict_matrix`` can be used."""
 
@@ -72,7 +72,7 @@ class LoadedModel(ABC):
         return np.column_stack([numbers(columns[i.name]) for i in self.manifest.inputs])
 
 
-def are_numbers(manifest: ManifestBody) -> bool:
+def are_numbers(manifest: Signature) -> bool:
     """Return whether no input is text."""
     return all(column.type is not ColumnType.STRING for column in manifest.inputs)
 
@@ -89,7 +89,7 @@ def texts(column: Array, missing: object) -> Array:
     return objects
 
 
-def labels(raw: Array, manifest: ManifestBody) -> Array:
+def labels(raw: Array, manifest: Signature) -> Array:
     """Return a classifier's raw labels in the type of its classes.
 
     Estimators are fitted on 0 and 1 where the classes are bools, for ONNX has no bool labels.
@@ -98,7 +98,7 @@ def labels(raw: Array, manifest: ManifestBody) -> Array:
     return raw.astype(object if kind is str else kind)
 
 
-def predictions(raw: Array, probabilities: Array | None, manifest: ManifestBody) -> Predictions:
+def predictions(raw: Array, probabilities: Array | None, manifest: Signature) -> Predictions:
     """Return what a model gave, in the form that Predictions promises."""
     if manifest.task is Task.REGRESSION:
         return Predictions(np.asarray(raw, dtype=np.float64).reshape(len(raw)))

@@ -24,7 +24,7 @@ from perennial_core.artifact.model import (
     predictions,
     texts,
 )
-from perennial_core.manifest import ManifestBody
+from perennial_core.manifest import Signature
 
 MISSING_TEXT = "nan"
 """ONNX strings have no missing value; skl2onnx writes the category of missing values so."""
@@ -36,7 +36,7 @@ _NUMPY_TYPES = {"tensor(double)": np.float64, "tensor(float)": np.float32}
 class OnnxModel(LoadedModel):
     """A model in an onnxruntime session."""
 
-    def __init__(self, manifest: ManifestBody, artifact: bytes, threads: int | None) -> None:
+    def __init__(self, manifest: Signature, artifact: bytes, threads: int | None) -> None:
         self.manifest = manifest
         self._session = _session(artifact, threads)
         self._inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from skops import io
 
+from perennial_core.artifact.frame import estimator_predictions, matrix_frame, mixed_frame
 from perennial_core.artifact.model import (
     Array,
     ArtifactUnusable,
@@ -15,65 +16,39 @@ from perennial_core.artifact.model import (
     LoadedModel,
     Predictions,
     are_numbers,
-    numbers,
-    predictions,
-    texts,
 )
 from perennial_core.artifact.trusted import TRUSTED_TYPES
-from perennial_core.manifest import Column, ColumnType, ManifestBody
+from perennial_core.manifest import Signature
 
 
 class SkopsModel(LoadedModel):
-    """A scikit-learn estimator."""
+    """A scikit-learn estimator, fitted on a frame of named columns."""
 
-    def __init__(
-        self, manifest: ManifestBody, artifact: bytes, trusted_types: Sequence[str]
-    ) -> None:
+    def __init__(self, manifest: Signature, artifact: bytes, trusted_types: Sequence[str]) -> None:
         self.manifest = manifest
         needed = io.get_untrusted_types(data=artifact)
         _refuse_untrusted(manifest, needed, trusted_types)
         self._estimator = io.loads(artifact, trusted=needed)
-        self._has_names = hasattr(self._estimator, "feature_names_in_")
         self.is_matrix = are_numbers(manifest)
 
     def predict_matrix(self, matrix: Array) -> Predictions:
         rows = np.asarray(matrix, dtype=np.float64)
-        if not self._has_names:
-            return self._run(rows)
-        return self._run(pd.DataFrame(rows, columns=[i.name for i in self.manifest.inputs]))
+        return self._run(matrix_frame(self.manifest.inputs, rows))
 
     def predict(self, columns: Mapping[str, Array]) -> Predictions:
         if self.is_matrix:
             return self.predict_matrix(self._stacked(columns))
-        return self._run(frame(self.manifest.inputs, columns))
+        return self._run(mixed_frame(self.manifest.inputs, columns))
 
-    def _run(self, rows: Array | pd.DataFrame) -> Predictions:
+    def _run(self, rows: pd.DataFrame) -> Predictions:
         try:
-            raw = np.asarray(self._estimator.predict(rows))
-            probable = hasattr(self._estimator, "predict_proba")
-            probabilities = self._estimator.predict_proba(rows) if probable else None
+            return estimator_predictions(self._estimator, rows, self.manifest)
         except Exception as error:
             raise InstanceRefused(f"{self.manifest.model}: {error}") from error
-        return predictions(raw, probabilities, self.manifest)
-
-
-def frame(inputs: Sequence[Column], columns: Mapping[str, Array]) -> pd.DataFrame:
-    """Return the rows as estimators are fitted on them: float64 numbers, texts as objects.
-
-    Missing values are NaN in both, which scikit-learn's imputers and encoders know as missing.
-    """
-    return pd.DataFrame(
-        {
-            column.name: pd.Series(texts(columns[column.name], np.nan), dtype=object)
-            if column.type is ColumnType.STRING
-            else numbers(columns[column.name])
-            for column in inputs
-        }
-    )
 
 
 def _refuse_untrusted(
-    manifest: ManifestBody, needed: Sequence[str], trusted_types: Sequence[str]
+    manifest: Signature, needed: Sequence[str], trusted_types: Sequence[str]
 ) -> None:
     refused = sorted(set(needed) - TRUSTED_TYPES - set(trusted_types))
     if refused:
