@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
+from perennial_cli.local.parent_death import die_with_parent
 from perennial_core.errors import Outage
 
 _START_SECONDS = 20.0
@@ -78,12 +79,23 @@ class RedisServer(AbstractContextManager["RedisServer"]):
                 *self._arguments,
             ],
             start_new_session=True,
+            preexec_fn=die_with_parent(),
         )
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 raise Outage(f"{self._executable} did not start; see {log}")
             time.sleep(0.02)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def wait(self) -> int:
+        """Wait until the server ended, and return its exit code; negative: by this signal."""
+        assert self._process is not None
+        return self._process.wait()
 
     def stop(self) -> None:
         """End the server; its data is on disk then."""

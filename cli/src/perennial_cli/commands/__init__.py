@@ -1,0 +1,1 @@
+"""The commands of ``perennial``, a module each."""

@@ -1,0 +1,177 @@
+"""Decides which version serves, and sees that the predictor gets there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from perennial_cli.journal import Journal
+from perennial_cli.local.predictor import Predictor, Readiness
+from perennial_cli.local.rollout import Rollout, is_news
+from perennial_cli.local.run_report import address
+from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.decisions import Choice, choose
+from perennial_core.errors import PerennialError
+from perennial_core.identity import Version
+from perennial_core.registry import Failure, Registry, Serving, Snapshot
+
+_RESYNC_SECONDS = 5.0
+_ROLLOUT_POLL_SECONDS = 0.2
+_OUTAGE_PAUSE_SECONDS = 1.0
+
+
+class Controller:
+    """Brings the registry's ``serving`` key to what resource and versions say.
+
+    Args:
+        watched: The resource file.
+        registry: Where versions are.
+        predictor: The process that serves.
+        journal: Where decisions are told.
+    """
+
+    def __init__(
+        self, watched: WatchedFile, registry: Registry, predictor: Predictor, journal: Journal
+    ) -> None:
+        self._watched = watched
+        self._wake = watched.subscribe()
+        self._registry = registry
+        self._predictor = predictor
+        self._journal = journal
+        self._rollout = Rollout()
+        self._announced: Version | None = None
+        self._problem: str | None = None
+        self._is_out = False
+
+    async def listen(self) -> NoReturn:
+        """Look again whenever the registry hints at something new."""
+        while True:
+            with contextlib.suppress(PerennialError):
+                async for event in self._registry.events():
+                    if event is None or event.model == self._watched.current.model.key:
+                        self._wake.set()
+            await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+
+    async def follow(self) -> NoReturn:
+        """Reconcile at every change, and now and then."""
+        while True:
+            try:
+                await self._reconcile()
+                self._tell_outage(None)
+            except PerennialError as error:
+                self._rollout = Rollout(self._rollout.incumbent)  # the deadline starts anew
+                self._tell_outage(error)
+                await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
+            busy = self._rollout.target is not None
+            await self._pause(_ROLLOUT_POLL_SECONDS if busy else _RESYNC_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        self._wake.clear()
+
+    async def _reconcile(self) -> None:
+        model = self._watched.current.model
+        snapshot = await self._registry.snapshot(model.key)
+        readiness = await self._predictor.readiness()
+        await self._see(snapshot, readiness)
+        if await self._fail_if_overdue(snapshot, readiness):
+            snapshot = await self._registry.snapshot(model.key)
+        choice = self._choose(snapshot)
+        self._tell_problem(choice.problem)
+        if choice.version is not None and choice.version != _serving(snapshot):
+            await self._serve(choice.version)
+        elif len(snapshot.versions) > model.spec.rollout.history_limit:
+            await self._retain()
+
+    async def _see(self, snapshot: Snapshot, readiness: Readiness) -> None:
+        serving = _serving(snapshot)
+        self._rollout = self._rollout.seen(
+            serving=serving, answering=readiness.version, now=time.monotonic()
+        )
+        if readiness.version is None:
+            self._announced = None
+        elif readiness.version == serving != self._announced:
+            await self._announce(readiness.version)
+
+    async def _announce(self, version: Version) -> None:
+        model = self._watched.current.model
+        manifest = await self._registry.manifest(model.key, version)
+        pinned = " (pinned)" if version == model.spec.rollout.pinned_version else ""
+        where = address(manifest, self._predictor.port)
+        self._journal.done(f"serving version {version}{pinned} at {where}")
+        self._announced = version
+
+    async def _fail_if_overdue(self, snapshot: Snapshot, readiness: Readiness) -> bool:
+        """Record that the version on its way did not arrive in time, once."""
+        generation, target = self._watched.current.generation, self._rollout.target
+        rollout = self._watched.current.model.spec.rollout
+        deadline = float(rollout.progress_deadline_seconds)
+        if target is None or not self._rollout.overdue(deadline=deadline, now=time.monotonic()):
+            return False
+        if not is_news(snapshot.failures.get(target), generation):
+            return False
+        why = readiness.problem or readiness.reason or "the predictor does not say why"
+        await self._registry.record_failure(
+            self._watched.current.model.key,
+            target,
+            Failure(
+                reason="ProgressDeadlineExceeded",
+                message=why,
+                at=datetime.now(UTC),
+                generation=generation,
+            ),
+        )
+        self._journal.failed(f"version {target} does not serve after {deadline:g} s: {why}")
+        return True
+
+    def _choose(self, snapshot: Snapshot) -> Choice:
+        current = self._watched.current
+        return choose(
+            retained=snapshot.versions,
+            failures=snapshot.failures,
+            incumbent=self._rollout.incumbent or _serving(snapshot),
+            pinned=_pinned(current.model.spec.rollout.pinned_version),
+            generation=current.generation,
+        )
+
+    async def _serve(self, version: Version) -> None:
+        key = self._watched.current.model.key
+        manifest = await self._registry.manifest(key, version)
+        serving = Serving(version=version, digest=manifest.digest)
+        await self._registry.set_serving(key, serving)
+        self._wake.set()
+
+    async def _retain(self) -> None:
+        model = self._watched.current.model
+        kept = (model.spec.rollout.pinned_version, self._rollout.incumbent, self._rollout.target)
+        await self._registry.retain(
+            model.key,
+            limit=model.spec.rollout.history_limit,
+            protected=[Version(version) for version in kept if version is not None],
+        )
+
+    def _tell_problem(self, problem: str | None) -> None:
+        """Tell once what only the user can repair."""
+        if problem is not None and problem != self._problem:
+            self._journal.failed(problem)
+        self._problem = problem
+
+    def _tell_outage(self, error: PerennialError | None) -> None:
+        """Tell that the registry does not work, and that it does again, once each."""
+        if error is not None and not self._is_out:
+            self._journal.waiting(f"{error}; what serves goes on serving")
+        if error is None and self._is_out:
+            self._journal.done("the registry works again")
+        self._is_out = error is not None
+
+
+def _serving(snapshot: Snapshot) -> Version | None:
+    return snapshot.serving.version if snapshot.serving else None
+
+
+def _pinned(version: int | None) -> Version | None:
+    return None if version is None else Version(version)

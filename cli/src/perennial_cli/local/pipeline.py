@@ -1,0 +1,95 @@
+"""The whole pipeline on one machine: registry, trainer, controller and predictor."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from perennial_cli.journal import Journal
+from perennial_cli.local.cluster_only import cluster_only
+from perennial_cli.local.controller import Controller
+from perennial_cli.local.mounts import check_mounts
+from perennial_cli.local.own_redis import OwnRedis, own_redis
+from perennial_cli.local.predictor import Predictor, check_port
+from perennial_cli.local.resource_file import LocalModel
+from perennial_cli.local.schedule import next_fire
+from perennial_cli.local.state_directory import StateDirectory, default_directory
+from perennial_cli.local.training import Training
+from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.registry import Registry
+from perennial_core.settings import RegistrySettings
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What a person asks for on the command line."""
+
+    file: Path
+    port: int | None = None
+    data: Path | None = None
+    directory: Path | None = None
+    redis_url: str | None = None
+
+
+async def run_pipeline(run: LocalRun, journal: Journal) -> None:
+    """Train, serve and retrain until cancelled.
+
+    Raises:
+        UserError: Resource file, option or state directory cannot be used.
+        Outage: Redis does not answer.
+    """
+    watched = WatchedFile(run.file, lambda local: _check(local, run), journal)
+    model = watched.current.model
+    state = StateDirectory(run.directory or default_directory(model.key))
+    with state.locked():
+        check_port(run.port or model.spec.serving.port)
+        journal.note(
+            f"{model.key} from {run.file}; its state, trainer.log and predictor.log are in"
+            f" {state.root}"
+        )
+        if fields := cluster_only(model.spec):
+            journal.note(f"only a cluster heeds {', '.join(fields)}; one predictor runs here")
+        await _run_parts(watched, state, run, journal)
+
+
+async def _run_parts(
+    watched: WatchedFile, state: StateDirectory, run: LocalRun, journal: Journal
+) -> None:
+    async with AsyncExitStack() as stack:
+        connection, own = await _registry_of(run, state, journal, stack)
+        registry = await stack.enter_async_context(Registry.from_settings(connection))
+        await registry.ping()
+        predictor = Predictor(watched, connection, state, run.port, journal)
+        controller = Controller(watched, registry, predictor, journal)
+        training = Training(watched, registry, connection, state, run.data, journal)
+        async with asyncio.TaskGroup() as tasks:
+            for redis in own:
+                tasks.create_task(redis.follow())
+            tasks.create_task(watched.follow())
+            tasks.create_task(predictor.follow())
+            tasks.create_task(controller.listen())
+            tasks.create_task(controller.follow())
+            tasks.create_task(training.follow())
+
+
+async def _registry_of(
+    run: LocalRun, state: StateDirectory, journal: Journal, stack: AsyncExitStack
+) -> tuple[RegistrySettings, list[OwnRedis]]:
+    """Return how to get to the registry, and the Redis to keep running where it is our own."""
+    if run.redis_url is not None:
+        return RegistrySettings(url=SecretStr(run.redis_url)), []
+    redis = await stack.enter_async_context(own_redis(state.redis, journal))
+    return redis.connection, [redis]
+
+
+def _check(local: LocalModel, run: LocalRun) -> None:
+    """Raise a UserError for what parses and cannot be run here."""
+    check_mounts(local, run.data)
+    training = local.model.spec.training
+    if training.schedule is not None:
+        next_fire(training.schedule, training.time_zone, datetime.now(UTC))

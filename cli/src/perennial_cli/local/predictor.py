@@ -1,0 +1,145 @@
+"""Keeps a predictor running, and asks it what it answers with."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from perennial_cli.journal import Journal
+from perennial_cli.local.child_process import how_it_ended, module_process
+from perennial_cli.local.state_directory import StateDirectory
+from perennial_cli.local.supervision import supervise
+from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.errors import UserError
+from perennial_core.identity import Version
+from perennial_core.manifest import Record
+from perennial_core.settings import PredictorSettings, RegistrySettings, environment
+
+HOST = "127.0.0.1"
+
+_DRAIN_SECONDS = 5.0
+_GRACE_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
+
+
+class Readiness(Record):
+    """What the predictor says of itself at /readyz."""
+
+    model: str
+    version: Version | None = None
+    """The version that it answers with."""
+    reason: str | None = None
+    """Why it answers with none."""
+    problem: str | None = None
+    """Why it answers with another than it should."""
+
+
+class Predictor:
+    """One predictor process that follows the registry's ``serving`` key.
+
+    Args:
+        watched: The resource file.
+        connection: How the predictor gets to the registry.
+        state: Where cache and log are.
+        port: The port of ``--port``; by default the resource's.
+        journal: Where crashes are told.
+    """
+
+    def __init__(
+        self,
+        watched: WatchedFile,
+        connection: RegistrySettings,
+        state: StateDirectory,
+        port: int | None,
+        journal: Journal,
+    ) -> None:
+        self._watched = watched
+        self._changed = watched.subscribe()
+        self._connection = connection
+        self._state = state
+        self._given_port = port
+        self._journal = journal
+
+    @property
+    def port(self) -> int:
+        return self._given_port or self._watched.current.model.spec.serving.port
+
+    async def follow(self) -> NoReturn:
+        """Run the predictor; start it again after a crash or when its port changes."""
+        await supervise("the predictor", self._run, self._journal)
+
+    async def _run(self) -> str:
+        while True:
+            port = self.port
+            async with module_process(
+                "perennial_predictor",
+                settings=self._settings(port),
+                log=self._state.predictor_log,
+                grace=_GRACE_SECONDS,
+            ) as process:
+                ended = asyncio.create_task(process.wait())
+                try:
+                    await self._ended_or_moved(ended, port)
+                finally:
+                    ended.cancel()
+                if process.returncode is not None:
+                    how = how_it_ended(process.returncode)
+                    return f"{how} (see {self._state.predictor_log})"
+            self._journal.note(f"moving from port {port} to {self.port}")
+
+    async def _ended_or_moved(self, ended: asyncio.Task[int], port: int) -> None:
+        while not ended.done() and self.port == port:
+            self._changed.clear()
+            changed = asyncio.create_task(self._changed.wait())
+            await asyncio.wait((ended, changed), return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+
+    def _settings(self, port: int) -> dict[str, str]:
+        settings = PredictorSettings(
+            model=str(self._watched.current.model.key),
+            version=None,  # none of our own environment either: it follows the serving key
+            digest=None,
+            host=HOST,
+            port=port,
+            cache_directory=self._state.cache,
+            drain_seconds=_DRAIN_SECONDS,
+        )
+        return environment(settings) | environment(self._connection)
+
+    async def readiness(self) -> Readiness:
+        """Return what the predictor says of itself; one that does not answer serves nothing."""
+        model = str(self._watched.current.model.key)
+        try:
+            said = await asyncio.to_thread(_ask, self.port)
+        except (OSError, http.client.HTTPException) as error:
+            return Readiness(model=model, reason=f"the predictor does not answer: {error}")
+        except ValidationError:
+            return Readiness(model=model, reason=f"something else answers on port {self.port}")
+        if said.model != model:
+            return Readiness(model=model, reason=f"port {self.port} answers for {said.model}")
+        return said
+
+
+def _ask(port: int) -> Readiness:
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return Readiness.model_validate_json(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def check_port(port: int) -> None:
+    """Raise a UserError when something else has the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UserError(
+                f"port {port}: {error.strerror}; name another with --port, or free it"
+            ) from None

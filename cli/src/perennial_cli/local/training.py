@@ -1,0 +1,194 @@
+"""Runs the trainer, one run at a time, as the resource says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from perennial_cli.journal import Journal
+from perennial_cli.local.child_process import how_it_ended, last_line, module_process
+from perennial_cli.local.mounts import prepare_mounts
+from perennial_cli.local.patience import patiently
+from perennial_cli.local.resource_file import LocalModel
+from perennial_cli.local.run_report import score_text
+from perennial_cli.local.state_directory import StateDirectory
+from perennial_cli.local.training_plan import (
+    Cause,
+    NextRun,
+    PastRuns,
+    asked,
+    next_run,
+    wait_before_retry,
+)
+from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.errors import UserError
+from perennial_core.identity import ModelKey, Version
+from perennial_core.order import TrainingOrder
+from perennial_core.registry import Registry, Run, RunOutcome
+from perennial_core.settings import RegistrySettings, TrainerSettings, environment
+
+_GRACE_SECONDS = 5.0
+
+_LONGEST_SLEEP_SECONDS = 30.0
+"""The clock may jump, so the time is looked at now and then."""
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One run, ready to start."""
+
+    run_id: str
+    local: LocalModel
+    environment: dict[str, str]
+
+
+class Training:
+    """The resource's runs, from the first one on.
+
+    Args:
+        watched: The resource file.
+        registry: Where versions are.
+        connection: How the trainer gets to the registry.
+        state: Where order and log are.
+        data: The directory that stands for the data volume, if ``--data`` names one.
+        journal: Where runs are told.
+    """
+
+    def __init__(
+        self,
+        watched: WatchedFile,
+        registry: Registry,
+        connection: RegistrySettings,
+        state: StateDirectory,
+        data: Path | None,
+        journal: Journal,
+    ) -> None:
+        self._watched = watched
+        self._changed = watched.subscribe()
+        self._registry = registry
+        self._connection = connection
+        self._state = state
+        self._data = data
+        self._journal = journal
+
+    async def follow(self) -> NoReturn:
+        """Start each run when it is due."""
+        past = await patiently(self._past_runs)
+        while True:
+            now = datetime.now(UTC)
+            run = next_run(self._watched.current.model, past, now)
+            if run is not None and run.at <= now:
+                past = await self._run(run.cause)
+            else:
+                await self._sleep(run, now)
+
+    async def _past_runs(self) -> PastRuns:
+        model = self._watched.current.model
+        latest = await self._registry.latest(model.key)
+        manifest = latest and await self._registry.manifest(model.key, latest)
+        return PastRuns(
+            spec_hash=manifest.training_spec_hash if manifest else None,
+            asked=asked(model) if manifest else None,
+            until=datetime.now(UTC),
+        )
+
+    async def _sleep(self, run: NextRun | None, now: datetime) -> None:
+        """Wait for the next run or for a change of the resource, whichever is first."""
+        seconds = _LONGEST_SLEEP_SECONDS
+        if run is not None:
+            seconds = min(seconds, (run.at - now).total_seconds())
+        await self._changed_within(seconds)
+
+    async def _changed_within(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        self._changed.clear()
+
+    async def _run(self, cause: Cause) -> PastRuns:
+        local = self._watched.current
+        self._journal.note(f"training: {cause}")
+        try:
+            await self._try_until_done(self._prepare(local))
+        except UserError as error:
+            self._journal.failed(f"training failed: {error}")
+        return PastRuns(
+            spec_hash=local.model.spec.training.content_hash(),
+            asked=asked(local.model),
+            until=datetime.now(UTC),
+        )
+
+    def _prepare(self, local: LocalModel) -> _Order:
+        mounts = prepare_mounts(local, self._data, self._state)
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self._state.order.write_text(TrainingOrder.for_model(local.model).to_text())
+        settings = TrainerSettings(
+            run_id=run_id,
+            training_file=self._state.order,
+            data_directory=mounts.data,
+            credentials_directory=mounts.credentials,
+            termination_log=self._state.termination_log,
+        )
+        return _Order(run_id, local, environment(settings) | environment(self._connection))
+
+    async def _try_until_done(self, order: _Order) -> None:
+        training = order.local.model.spec.training
+        try:
+            async with asyncio.timeout(training.timeout_seconds):
+                await self._tries(order)
+        except TimeoutError:
+            self._journal.failed(
+                f"training failed: ended after {training.timeout_seconds} s,"
+                " which spec.training.timeoutSeconds sets"
+            )
+
+    async def _tries(self, order: _Order) -> None:
+        training, tries = order.local.model.spec.training, 0
+        while True:
+            tries += 1
+            code = await self._try(order)
+            delay = wait_before_retry(code, tries, training.retries)
+            if delay is None:
+                return await self._report(order, code)
+            why = self._last_words(code)
+            self._journal.waiting(f"training failed for now, again in {delay:g} s: {why}")
+            await self._changed_within(delay)
+            if self._watched.current.model.spec.training.content_hash() != training.content_hash():
+                return None  # nobody waits for this spec any more
+
+    async def _try(self, order: _Order) -> int:
+        self._state.termination_log.write_text("")
+        async with module_process(
+            "perennial_trainer",
+            "run",
+            settings=order.environment,
+            log=self._state.trainer_log,
+            grace=_GRACE_SECONDS,
+        ) as process:
+            return await process.wait()
+
+    async def _report(self, order: _Order, code: int) -> None:
+        """Tell what came of a run: from the registry, or else from what the trainer left."""
+        run = await patiently(lambda: self._record(order))
+        if run is None or code != 0:
+            self._journal.failed(f"training failed: {self._last_words(code)}")
+        elif run.version is None or run.outcome is not RunOutcome.PUBLISHED:
+            self._journal.note(f"training skipped: {run.message}")
+        else:
+            await self._report_version(order.local.model.key, run.version)
+
+    async def _report_version(self, key: ModelKey, version: Version) -> None:
+        manifest = await patiently(lambda: self._registry.manifest(key, version))
+        self._journal.done(f"trained version {version}: {score_text(manifest)}")
+
+    async def _record(self, order: _Order) -> Run | None:
+        runs = await self._registry.runs(order.local.model.key)
+        return next((run for run in runs if run.run_id == order.run_id), None)
+
+    def _last_words(self, code: int) -> str:
+        said = last_line(self._state.termination_log)
+        return said or f"the trainer ended {how_it_ended(code)}; see {self._state.trainer_log}"

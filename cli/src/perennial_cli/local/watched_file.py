@@ -1,0 +1,85 @@
+"""Follows the edits of a resource file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from perennial_cli.journal import Journal
+from perennial_cli.local.resource_file import LocalModel, read_resource_file
+from perennial_core.errors import UserError
+
+_POLL_SECONDS = 0.3
+
+Stamp = tuple[int, int, int] | None
+
+
+class WatchedFile:
+    """What a resource file says, as of its last edit that made sense.
+
+    Args:
+        file: The resource file.
+        check: Raises a UserError for what the pipeline cannot run.
+        journal: Where edits are told.
+
+    Raises:
+        UserError: The file is wrong from the start.
+    """
+
+    def __init__(self, file: Path, check: Callable[[LocalModel], None], journal: Journal) -> None:
+        self._file = file
+        self._check = check
+        self._journal = journal
+        self._changed: list[asyncio.Event] = []
+        self._stamp = self._look()
+        self.current = read_resource_file(file)
+        check(self.current)
+
+    def subscribe(self) -> asyncio.Event:
+        """Return an event that is set at each change; its owner clears it."""
+        self._changed.append(asyncio.Event())
+        return self._changed[-1]
+
+    async def follow(self) -> NoReturn:
+        """Read the file again whenever it was changed and has come to rest."""
+        last = self._stamp
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            stamp = self._look()
+            if stamp == last != self._stamp:
+                self._stamp = stamp
+                self._reread()
+            last = stamp
+
+    def _reread(self) -> None:
+        try:
+            fresh = read_resource_file(self._file)
+            self._check_is_same_model(fresh)
+            self._check(fresh)
+        except UserError as error:
+            self._journal.failed(f"{error}; going on with what the file said before")
+            return
+        if fresh.model == self.current.model:
+            self._journal.note(f"{self._file} was read again; the model is as before")
+        else:
+            self._journal.note(f"{self._file} was changed")
+        self.current = fresh
+        for event in self._changed:
+            event.set()
+
+    def _check_is_same_model(self, fresh: LocalModel) -> None:
+        old, new = self.current.model.key, fresh.model.key
+        if new != old:
+            raise UserError(
+                f"{self._file}: metadata: the model was {old} and is {new} now; end this run and"
+                " start one for the new model"
+            )
+
+    def _look(self) -> Stamp:
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
