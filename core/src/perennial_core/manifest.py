@@ -105,12 +105,6 @@ class ManifestBody(Signature):
     run_id: str
     estimator: dict[str, Any]
     """``spec.training.estimator`` as it was."""
-    inputs: list[Column]
-    """The features, in the order of a positional instance."""
-    outputs: list[Column]
-    task: Task
-    classes: list[str | int | float | bool] | None = None
-    """A classifier's labels, in the order of its probabilities."""
     example: list[str | int | float | bool | None] | None = None
     """One row of the holdout, in the order of the inputs: with it a predictor warms up."""
     metrics: Metrics
