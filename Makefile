@@ -51,3 +51,25 @@ helm-lint: ## lint the chart with its values for kind and for EKS
 	$(HELM) lint --quiet --strict --kube-version 1.29.0 helm/perennial -f helm/perennial/values-eks.yaml
 
 .PHONY: help venv images load manifests verify helm-lint
+
+# The cluster that KUBECONFIG names, or a new one of kind's.
+cluster-demo: images load ## show it all on the cluster that KUBECONFIG names
+	hack/cluster-demo
+
+kind-demo: ## show it all on a new kind cluster (needs Docker, kind, kubectl and helm)
+	kind get clusters 2>/dev/null | grep -qx perennial || kind create cluster --name perennial --config kind-config.yaml --wait 3m
+	$(MAKE) cluster-demo
+
+test: $(VENV)/ready ## run all tests; those that need a cluster only where one is reachable
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/ready ## check format, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/ready ## pin the dependencies anew; ARGS=--upgrade takes their newest versions
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock $(ARGS)
+
+.PHONY: cluster-demo kind-demo test check lock

@@ -1,0 +1,51 @@
+"""The end-to-end tests: Perennial on a real cluster, installed once for all of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import expectations
+import kubectl
+import models
+import pytest
+from installation import RELEASE, Installation, install
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def perennial(cluster: Any) -> Iterator[Installation]:
+    """The chart, installed as a user does; uninstalled at the end."""
+    namespace = f"perennial-{uuid.uuid4().hex[:6]}"
+    try:
+        yield install(namespace)
+    finally:
+        kubectl.run("helm", "uninstall", RELEASE, "--namespace", namespace, "--wait")
+        kubectl.kubectl("delete", "namespace", namespace, "--timeout=120s")
+
+
+@pytest.fixture
+def namespace(perennial: Installation) -> Iterator[str]:
+    """A namespace of the test's own, under the restricted Pod Security Standard."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    kubectl.kubectl("create", "namespace", name)
+    labels = [f"{key}={value}" for key, value in kubectl.RESTRICTED.items()]
+    kubectl.kubectl("label", "namespace", name, *labels)
+    yield name
+    kubectl.kubectl("delete", "namespace", name, "--timeout=180s", seconds=200)
+
+
+@pytest.fixture
+def served(namespace: str) -> str:
+    """A namespace in which version 1 serves."""
+    kubectl.apply(models.feed(models.points()), models.model(), namespace=namespace)
+    expectations.serves(namespace, 1)
+    return namespace

@@ -1,0 +1,67 @@
+"""Perennial as a user installs it: images built and loaded, the chart installed by helm."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import kubectl
+import yaml
+
+from perennial_core.registry import Registry
+from perennial_core.settings import RegistrySettings
+
+REPOSITORY = Path(__file__).parents[2]
+RELEASE = "perennial"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The chart, installed."""
+
+    namespace: str
+    tag: str
+
+    @property
+    def predictor_image(self) -> str:
+        return f"{image_prefix()}/predictor:{self.tag}"
+
+    @asynccontextmanager
+    async def registry(self) -> AsyncIterator[Registry]:
+        """Open the chart's Redis through a forwarded port."""
+        secret = kubectl.get("secret", f"{RELEASE}-redis", self.namespace)
+        password = base64.b64decode(secret["data"]["password"]).decode()
+        with kubectl.port_forward(f"service/{RELEASE}-redis", 6379, self.namespace) as address:
+            settings = RegistrySettings.model_validate(
+                {"url": f"redis://{address}/0", "password": password}
+            )
+            async with Registry.from_settings(settings) as registry:
+                yield registry
+
+
+def image_prefix() -> str:
+    return os.environ.get("IMAGE_PREFIX", "localhost/perennial")
+
+
+def app_version() -> str:
+    chart = yaml.safe_load((REPOSITORY / "helm/perennial/Chart.yaml").read_text())
+    return str(chart["appVersion"])
+
+
+def install(namespace: str, *settings: str) -> Installation:
+    """Build and load the images (PERENNIAL_IMAGES_LOADED=1: they are), and install the chart."""
+    if os.environ.get("PERENNIAL_IMAGES_LOADED") != "1":
+        kubectl.run("make", "-C", str(REPOSITORY), "images", "load", seconds=1800)
+    kubectl.run(
+        *("helm", "upgrade", "--install", RELEASE, str(REPOSITORY / "helm/perennial")),
+        *("--namespace", namespace, "--create-namespace", "--wait", "--timeout", "3m"),
+        *(argument for setting in settings for argument in ("--set", setting)),
+        seconds=240,
+    )
+    labels = [f"{key}={value}" for key, value in kubectl.RESTRICTED.items()]
+    kubectl.kubectl("label", "namespace", namespace, "--overwrite", *labels)
+    return Installation(namespace, app_version())
