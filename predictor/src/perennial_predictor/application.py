@@ -1,0 +1,99 @@
+"""The ASGI application in front: counts and stamps all answers, and takes the short way."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perennial_core.manifest import Manifest
+from perennial_predictor import problems
+from perennial_predictor.api import PredictorApi
+from perennial_predictor.drain import Drain
+from perennial_predictor.endpoints import SERVED
+from perennial_predictor.follow import Follower
+from perennial_predictor.metrics import Metrics
+from perennial_predictor.problems import Problem
+from perennial_predictor.served import ServedVersion
+
+_log = structlog.get_logger(__name__)
+
+_CLOSE = (b"connection", b"close")
+_CLIENT_GONE = 499
+_OTHER_ROUTES = "other"
+
+
+class Application:
+    """Every request passes here.
+
+    The endpoints read their requests themselves, so they are called without FastAPI's layers, which
+    take longer than a prediction. What is no endpoint (documentation, wrong paths) goes to FastAPI.
+    """
+
+    def __init__(
+        self, api: PredictorApi, follower: Follower, metrics: Metrics, drain: Drain
+    ) -> None:
+        self._api = api
+        self._follower = follower
+        self._metrics = metrics
+        self._drain = drain
+        routes = [route for route in api.routes if isinstance(route, APIRoute)]
+        self._paths = {route.path for route in routes}
+        self._endpoints = {
+            (method, route.path): route.endpoint
+            for route in routes
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+            return
+        started = time.perf_counter()
+        served = scope[SERVED] = self._follower.current
+        status = _CLIENT_GONE
+
+        async def send_stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *self._stamps(served)]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_stamped)
+        finally:
+            path: str = scope["path"]
+            route = path if path in self._paths else _OTHER_ROUTES
+            self._metrics.answered(route, status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        endpoint = self._endpoints.get((method, scope["path"]))
+        if endpoint is None:
+            await self._api(scope, receive, send)
+            return
+        try:
+            response: ASGIApp = await endpoint(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        except Problem as problem:
+            response = problem.response(_manifest(scope))
+        except Exception:  # noqa: BLE001 a fault of ours: logged, and answered like any problem
+            _log.exception("request failed", path=scope["path"])
+            fault = problems.of_status(500, "A fault of the server, which has logged it.")
+            response = fault.response(_manifest(scope))
+        await response(scope, receive, send)
+
+    def _stamps(self, served: ServedVersion | None) -> list[tuple[bytes, bytes]]:
+        """Return the headers that every answer bears."""
+        stamps = [served.stamp] if served else []
+        return [*stamps, _CLOSE] if self._drain.under_way else stamps
+
+
+def _manifest(scope: Scope) -> Manifest | None:
+    served: ServedVersion | None = scope[SERVED]
+    return served.manifest if served else None

@@ -1,0 +1,123 @@
+"""What is answered on each path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from perennial_core.settings import PredictorSettings
+from perennial_predictor import metrics, page, problems
+from perennial_predictor.answers import Health, HowToAsk, how_to_ask
+from perennial_predictor.drain import Drain
+from perennial_predictor.follow import Follower
+from perennial_predictor.http_request import json_body, prefers_html
+from perennial_predictor.instances import QUERY_NAME
+from perennial_predictor.prediction import PredictionAnswer
+from perennial_predictor.problems import Problem
+from perennial_predictor.served import ServedVersion
+
+SERVED = "perennial.served"
+"""In a request's ASGI scope: the version that answers it; None while there is none."""
+
+_JSON = "application/json"
+_INDEX_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept"}
+
+_INLINE_BYTES = 32 * 1024
+_INLINE_SECONDS = 0.002
+"""Larger requests and slower models are computed in a thread, so that others need not wait."""
+
+T = TypeVar("T")
+
+
+class Endpoints:
+    """Answers requests. A Problem that is raised here becomes a problem document."""
+
+    def __init__(
+        self,
+        settings: PredictorSettings,
+        follower: Follower,
+        measurements: metrics.Metrics,
+        drain: Drain,
+    ) -> None:
+        self._settings = settings
+        self._follower = follower
+        self._metrics = measurements
+        self._drain = drain
+
+    async def predict(self, request: Request) -> Response:
+        served = self._served(request)
+        body = await json_body(request.scope, request.receive, self._settings.max_body_bytes)
+        answer = await _computed(served, served.answer_body, body)
+        return Response(answer, media_type=_JSON)
+
+    async def index(self, request: Request) -> Response:
+        if prefers_html(request.scope):
+            return await self._page(request)
+        served = self._served(request)
+        answer: PredictionAnswer | HowToAsk | None = await _answer_to_query(served, request)
+        body = msgspec.json.encode(answer or how_to_ask(served.manifest))
+        return Response(body, headers=_INDEX_HEADERS, media_type=_JSON)
+
+    async def _page(self, request: Request) -> Response:
+        answer, problem = None, None
+        try:
+            answer = await _answer_to_query(self._served(request), request)
+        except Problem as raised:
+            problem = raised
+        served: ServedVersion | None = request.scope[SERVED]
+        html = page.page(
+            model=self._settings.model,
+            manifest=served.manifest if served else None,
+            values=_form_values(served, request),
+            answer=answer,
+            problem=str(problem) if problem else None,
+        )
+        headers = page.HEADERS | (problem.headers if problem else {})
+        return HTMLResponse(html, problem.status if problem else HTTPStatus.OK, headers)
+
+    async def healthz(self, request: Request) -> Response:
+        served: ServedVersion | None = request.scope[SERVED]
+        version = served.manifest.version if served else None
+        health = Health("ok", self._settings.model, version)
+        return Response(msgspec.json.encode(health), media_type=_JSON)
+
+    async def readyz(self, _: Request) -> Response:
+        readiness = self._follower.readiness(draining=self._drain.under_way)
+        status = HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(msgspec.json.encode(readiness), status, media_type=_JSON)
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+    def _served(self, request: Request) -> ServedVersion:
+        served: ServedVersion | None = request.scope[SERVED]
+        if served is None:
+            reason = self._follower.readiness(draining=self._drain.under_way).reason
+            raise problems.unavailable(f"{self._settings.model}: {reason}")
+        return served
+
+
+async def _computed(served: ServedVersion, answer: Callable[[bytes], T], request: bytes) -> T:
+    """Return the answer, computed at once when that is quick, else in a thread."""
+    if len(request) <= _INLINE_BYTES and served.row_seconds <= _INLINE_SECONDS:
+        return answer(request)
+    return await asyncio.to_thread(answer, request)
+
+
+async def _answer_to_query(served: ServedVersion, request: Request) -> PredictionAnswer | None:
+    query: bytes = request.scope["query_string"]
+    return await _computed(served, served.answer_query, query) if query else None
+
+
+def _form_values(served: ServedVersion | None, request: Request) -> dict[str, str]:
+    """Return what the form's fields should hold: what was asked."""
+    values = dict(request.query_params)
+    if served is not None and len(served.manifest.inputs) == 1 and QUERY_NAME in values:
+        values.setdefault(served.manifest.inputs[0].name, values[QUERY_NAME])
+    return values

@@ -1,0 +1,173 @@
+"""Keeps the served version what it should be: loads the new beside the old, then swaps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from perennial_core.errors import PerennialError, UserError
+from perennial_core.identity import Version
+from perennial_core.registry import RegistryUnavailable
+from perennial_core.settings import PredictorSettings
+from perennial_predictor.metrics import Metrics
+from perennial_predictor.readiness import Readiness, readiness
+from perennial_predictor.served import ServedVersion, StoredVersion, load
+from perennial_predictor.source import Target, VersionSource
+
+_log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 1.0
+"""How often the registry is asked what should serve; a hint makes it sooner."""
+
+_LONGEST_PAUSE_SECONDS = 5.0
+"""The longest pause between two tries while Redis is down."""
+
+_RETRY_SECONDS = 30.0
+"""When a version that did not load is tried again: the registry may have been repaired."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A version that did not load, why, and until when it is not tried again."""
+
+    target: Target
+    problem: str
+    until: float
+
+
+class Follower:
+    """Holds the version that serves.
+
+    With a fixed version its work ends when that version is loaded; otherwise it follows what the
+    registry says. Whatever goes wrong, what serves goes on serving.
+    """
+
+    def __init__(
+        self, settings: PredictorSettings, source: VersionSource, metrics: Metrics
+    ) -> None:
+        self.current: ServedVersion | None = None
+        """Answers the requests. Replaced by one assignment, so each request meets one version."""
+        self.expected: Version | None = source.fixed.version if source.fixed else None
+        self.problem: str | None = None
+        """What stands in the way of the expected version."""
+        self._settings = settings
+        self._source = source
+        self._metrics = metrics
+        self._refusal: _Refusal | None = None
+        self._outages = 0
+        self._hint = asyncio.Event()
+
+    def readiness(self, *, draining: bool) -> Readiness:
+        """Return whether this predictor should get requests."""
+        return readiness(
+            key=self._source.key,
+            served=self.current.manifest if self.current else None,
+            expected=self.expected,
+            fixed=self._source.fixed is not None,
+            problem=self.problem,
+            draining=draining,
+        )
+
+    async def run(self) -> None:
+        """Follow until cancelled, or until the fixed version serves."""
+        await self._source.open()
+        following = self._source.fixed is None
+        listening = asyncio.create_task(self._listen()) if following else None
+        try:
+            while not await self._catch_up() or following:
+                await self._pause()
+        finally:
+            if listening is not None:
+                listening.cancel()
+
+    async def _catch_up(self) -> bool:
+        """Try to serve what should serve, and return whether it does."""
+        failure = await _failure_of(self._serve_target())
+        self._outages = self._outages + 1 if isinstance(failure, RegistryUnavailable) else 0
+        self._report(None if failure is None else str(failure))
+        if failure is not None and self.current is None and self._source.fixed is None:
+            await self._serve_copy()
+        return failure is None
+
+    async def _serve_target(self) -> None:
+        target = await self._source.target()
+        self.expected = target.version
+        if self.current is not None and target.is_met_by(self.current.manifest):
+            return
+        self._raise_if_refused(target)
+        try:
+            await self._serve(await self._source.get(target))
+        except UserError as error:
+            self._refusal = _Refusal(target, str(error), time.monotonic() + _RETRY_SECONDS)
+            self._metrics.load_failed()
+            raise
+
+    def _raise_if_refused(self, target: Target) -> None:
+        """Report again why the version did not load, until it is time to try it again."""
+        refusal = self._refusal
+        if refusal and refusal.target == target and time.monotonic() < refusal.until:
+            raise UserError(refusal.problem)
+
+    async def _serve_copy(self) -> None:
+        """Serve what an earlier process left, for lack of anything else."""
+        copy = self._source.copy
+        if copy is not None and (failure := await _failure_of(self._serve(copy))):
+            _log.warning("copy not usable", error=str(failure))
+            self._source.copy = None
+
+    async def _serve(self, stored: StoredVersion) -> None:
+        served = await asyncio.to_thread(load, stored, self._settings)
+        swaps = self.current is not None
+        self.current = served
+        self._metrics.serves(served.manifest, served.load_seconds, swapped=swaps)
+        _log.info(
+            "serving",
+            model=served.manifest.model,
+            version=served.manifest.version,
+            digest=served.manifest.digest,
+            load_seconds=round(served.load_seconds, 3),
+        )
+        await self._source.keep(stored)
+
+    def _report(self, problem: str | None) -> None:
+        """Remember the problem, and log it when it is another than before."""
+        if problem != self.problem:
+            version = self.current.manifest.version if self.current else None
+            if problem is None:
+                _log.info("the expected version serves", version=version)
+            else:
+                _log.warning("cannot serve what should serve", problem=problem, serves=version)
+        self.problem = problem
+        self._metrics.problem(problem is not None)
+
+    async def _pause(self) -> None:
+        """Wait for the next try: a second, with back-off while Redis is down, or for a hint."""
+        seconds = min(_POLL_SECONDS * 2 ** min(self._outages, 10), _LONGEST_PAUSE_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hint.wait(), seconds)
+        self._hint.clear()
+
+    async def _listen(self) -> None:
+        """Note the registry's hints; the tries report what is wrong with it."""
+        while True:
+            with suppress(PerennialError):
+                async for _ in self._source.hints():
+                    self._hint.set()
+            await asyncio.sleep(_LONGEST_PAUSE_SECONDS)
+
+
+async def _failure_of(attempt: Awaitable[None]) -> Exception | None:
+    """Return with what an attempt failed: what serves goes on serving, whatever it is."""
+    try:
+        await attempt
+    except PerennialError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 logged, and tried again
+        _log.exception("unexpected failure, will be tried again")
+        return error
+    return None

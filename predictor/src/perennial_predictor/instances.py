@@ -1,0 +1,185 @@
+"""Reads the instances of a request: from JSON or a query to checked rows.
+
+One msgspec type, made from the model's inputs, checks everything while the JSON is parsed: shape,
+types, names, nulls, ranges. The same type describes the body in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
+
+from perennial_core.manifest import Column, ColumnType
+from perennial_predictor import problems
+
+Row = tuple[Any, ...]
+"""The values of one instance in the order of the inputs, missing ones as None."""
+
+QUERY_NAME = "msg"
+"""A one-feature model takes its value by this name too."""
+
+REQUEST = "PredictRequest"
+INSTANCE = "Instance"
+"""The names of the body's types in the OpenAPI document."""
+
+_INT64 = Meta(ge=-(2**63), le=2**63 - 1)
+_FLOAT32 = Meta(ge=-(2.0**128 - 2.0**104), le=2.0**128 - 2.0**104)
+
+_TYPES: dict[ColumnType, Any] = {
+    ColumnType.FLOAT64: float,
+    ColumnType.FLOAT32: Annotated[float, _FLOAT32],
+    ColumnType.INT64: Annotated[int, _INT64],
+    ColumnType.BOOL: bool,
+    ColumnType.STRING: str,
+}
+
+_PLACE = re.compile(r"\$\.instances\[(\d+)\](?:\[(\d+)\]|\.(.+))?", re.DOTALL)
+_NOT_JSON = (b"NaN", b"Infinity")
+_NAMES_SHOWN = 20
+
+
+class InstanceReader:
+    """Reads instances for a model with these inputs.
+
+    Args:
+        inputs: The model's input columns.
+        max_instances: How many instances one request may have.
+    """
+
+    def __init__(self, inputs: Sequence[Column], max_instances: int) -> None:
+        self._inputs = inputs
+        self._names = [column.name for column in inputs]
+        self.body_type = _body_type(inputs, max_instances)
+        self._decoder = msgspec.json.Decoder(self.body_type)
+
+    def rows(self, body: bytes) -> list[Row]:
+        """Return the rows of the body of a POST.
+
+        Raises:
+            Problem: It is not JSON, or not what the model takes; the text names instance and
+                feature.
+        """
+        try:
+            request = self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise problems.invalid(self._explain(str(error))) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._refuse_non_finite(body)
+            raise problems.malformed(f"The body is not JSON: {error}.") from None
+        return [self._row(instance) for instance in request.instances]
+
+    def row(self, query: bytes) -> Row:
+        """Return the one row of a query such as ``x1=1&x2=2``.
+
+        Raises:
+            Problem: As ``rows``.
+        """
+        values = self._named(_parse_query(query))
+        try:
+            request = msgspec.convert({"instances": [values]}, self.body_type, strict=False)
+        except msgspec.ValidationError as error:
+            raise problems.invalid(self._explain(str(error), with_index=False)) from None
+        row = self._row(request.instances[0])
+        for name, value in zip(self._names, row, strict=True):
+            _refuse_if_not_finite(value, f"feature {name!r}")
+        return row
+
+    def _row(self, instance: Any) -> Row:
+        if type(instance) is tuple:
+            return instance
+        if isinstance(instance, msgspec.Struct):
+            return msgspec.structs.astuple(instance)
+        return (instance,)
+
+    def _named(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
+        """Return a query's values by feature name, without those that are left empty."""
+        if len(self._names) == 1 and self._names[0] != QUERY_NAME:
+            pairs = [(self._names[0] if n == QUERY_NAME else n, value) for n, value in pairs]
+        if twice := [name for name, count in Counter(n for n, _ in pairs).items() if count > 1]:
+            raise problems.invalid(f"feature {twice[0]!r}: given more than once")
+        may_be_empty = {
+            column.name
+            for column in self._inputs
+            if column.type is ColumnType.STRING and not column.nullable
+        }
+        return {name: value for name, value in pairs if value or name in may_be_empty}
+
+    def _explain(self, message: str, *, with_index: bool = True) -> str:
+        """Return msgspec's message with the place named as a client knows it."""
+        what, _, path = message.rpartition(" - at `")
+        place = _PLACE.fullmatch(path.removesuffix("`"))
+        if place is None:
+            return message
+        index, position, name = place.groups()
+        if position is not None:
+            name = self._names[int(position)]
+        if name is None:
+            what = f"{what}; the features are {self._listed()}"
+        where = [f"instance {index}"] * with_index + [f"feature {name!r}"] * (name is not None)
+        return ", ".join(where) + f": {what}" if where else what
+
+    def _listed(self) -> str:
+        shown = ", ".join(map(repr, self._names[:_NAMES_SHOWN]))
+        more = len(self._names) - _NAMES_SHOWN
+        return f"{shown} and {more} more" if more > 0 else shown
+
+    def _refuse_non_finite(self, body: bytes) -> None:
+        """Say where NaN or an infinity stands, which JSON has not but some clients write."""
+        if not any(word in body for word in _NOT_JSON):
+            return
+        try:
+            request = msgspec.convert(json.loads(body), self.body_type)
+        except msgspec.ValidationError as error:
+            raise problems.invalid(self._explain(str(error))) from None
+        except (ValueError, RecursionError):
+            return
+        for index, row in enumerate(map(self._row, request.instances)):
+            for name, value in zip(self._names, row, strict=True):
+                _refuse_if_not_finite(value, f"instance {index}, feature {name!r}")
+
+
+def _body_type(inputs: Sequence[Column], max_instances: int) -> Any:
+    """Return the type of a request's body.
+
+    An instance is a list by position, an object by name, or for one feature the bare value.
+    """
+    types = [_TYPES[c.type] | None if c.nullable else _TYPES[c.type] for c in inputs]
+    by_position: Any = tuple.__class_getitem__(tuple(types))
+    alone = types if len(types) == 1 else []
+    instance: Any = reduce(or_, alone, by_position | _named_type(inputs, types))
+    instances = Annotated[list[instance], Meta(min_length=1, max_length=max_instances)]
+    return msgspec.defstruct(REQUEST, [("instances", instances)])
+
+
+def _named_type(inputs: Iterable[Column], types: Iterable[Any]) -> type[msgspec.Struct]:
+    """Return the type of an instance by feature name; nullable features may be left out."""
+    fields, names = [], {}
+    for number, (column, type_) in enumerate(zip(inputs, types, strict=True)):
+        field = f"f{number}"  # feature names need not be names of Python
+        fields.append((field, type_, None) if column.nullable else (field, type_))
+        names[field] = column.name
+    return msgspec.defstruct(
+        INSTANCE, fields, rename=names, forbid_unknown_fields=True, kw_only=True
+    )
+
+
+def _parse_query(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise problems.malformed(f"The query cannot be read: {error}.") from None
+
+
+def _refuse_if_not_finite(value: object, place: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise problems.invalid(f"{place}: {value} is not a finite number")

@@ -1,0 +1,83 @@
+"""What is measured, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from perennial_core.manifest import Manifest
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The measurements of one predictor."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        self._requests = Counter(
+            "perennial_requests", "Requests answered.", ["route", "status"], registry=registry
+        )
+        self._latency = Histogram(
+            "perennial_request_duration_seconds",
+            "Time from the request's head to the end of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._version = Gauge(
+            "perennial_model_version", "The version that serves.", ["model"], registry=registry
+        )
+        self._info = Gauge(
+            "perennial_model_info",
+            "1 for the version that serves.",
+            ["model", "version", "digest", "format"],
+            registry=registry,
+        )
+        self._load_seconds = Gauge(
+            "perennial_model_load_seconds",
+            "How long the version that serves took to load and warm up.",
+            registry=registry,
+        )
+        self._swaps = Counter(
+            "perennial_model_swaps", "Versions that took over from another.", registry=registry
+        )
+        self._failures = Counter(
+            "perennial_model_load_failures", "Versions that did not load.", registry=registry
+        )
+        self._problem = Gauge(
+            "perennial_model_problem",
+            "1 while the expected version cannot be found or loaded; /readyz says why.",
+            registry=registry,
+        )
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count one answer. ``route`` must be one of few."""
+        self._requests.labels(route, status).inc()
+        self._latency.labels(route).observe(seconds)
+
+    def serves(self, manifest: Manifest, load_seconds: float, *, swapped: bool) -> None:
+        """A version serves from now on; ``swapped`` when it took over from another."""
+        self._version.labels(manifest.model).set(manifest.version)
+        self._info.clear()
+        self._info.labels(
+            manifest.model, manifest.version, manifest.digest, manifest.format.value
+        ).set(1)
+        self._load_seconds.set(load_seconds)
+        self._swaps.inc(swapped)
+
+    def load_failed(self) -> None:
+        self._failures.inc()
+
+    def problem(self, exists: bool) -> None:
+        self._problem.set(exists)
+
+    def exposition(self) -> bytes:
+        """Return all measurements in Prometheus' text format."""
+        return generate_latest(self._registry)

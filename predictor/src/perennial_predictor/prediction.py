@@ -1,0 +1,107 @@
+"""From rows to predictions to answers: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from perennial_core.artifact import LoadedModel, Predictions
+from perennial_core.manifest import ColumnType, Manifest, Task
+from perennial_predictor import problems
+from perennial_predictor.instances import Row
+
+Scalar = float | int | bool | str
+
+
+class PredictionsAnswer(msgspec.Struct, omit_defaults=True):
+    """The answer to many instances, in their order."""
+
+    predictions: list[Scalar]
+    """Numbers of a regressor, labels of a classifier."""
+    model: str
+    version: int
+    classes: list[Scalar] | None = None
+    """A classifier's labels, in the order of the probabilities."""
+    probabilities: list[list[float]] | None = None
+    """For each instance the probability of each class."""
+
+
+class PredictionAnswer(msgspec.Struct, omit_defaults=True):
+    """The answer to one instance."""
+
+    prediction: Scalar
+    """The number of a regressor, the label of a classifier."""
+    model: str
+    version: int
+    classes: list[Scalar] | None = None
+    """A classifier's labels, in the order of the probabilities."""
+    probabilities: list[float] | None = None
+    """The probability of each class."""
+
+
+def predict(model: LoadedModel, rows: Sequence[Row]) -> Predictions:
+    """Return the predictions for rows of values in the order of the model's inputs.
+
+    Raises:
+        InstanceRefused: The model cannot predict for these values.
+    """
+    if model.is_matrix:
+        return model.predict_matrix(np.array(rows, dtype=np.float64))
+    inputs = model.manifest.inputs
+    return model.predict(
+        {
+            column.name: np.array(values, dtype=_dtype(column.type))
+            for column, values in zip(inputs, zip(*rows, strict=True), strict=True)
+        }
+    )
+
+
+def answer_to_many(manifest: Manifest, predictions: Predictions) -> PredictionsAnswer:
+    """Return the answer to the instances of one request.
+
+    Raises:
+        Problem: A prediction is no finite number, which JSON cannot carry.
+    """
+    _refuse_non_finite(manifest, predictions)
+    probabilities = predictions.probabilities
+    return PredictionsAnswer(
+        predictions=predictions.values.tolist(),
+        model=manifest.model,
+        version=manifest.version,
+        classes=manifest.classes,
+        probabilities=None if probabilities is None else probabilities.tolist(),
+    )
+
+
+def answer_to_one(manifest: Manifest, predictions: Predictions) -> PredictionAnswer:
+    """Return the answer to the only instance of a request.
+
+    Raises:
+        Problem: As ``answer_to_many``.
+    """
+    many = answer_to_many(manifest, predictions)
+    return PredictionAnswer(
+        prediction=many.predictions[0],
+        model=many.model,
+        version=many.version,
+        classes=many.classes,
+        probabilities=many.probabilities[0] if many.probabilities else None,
+    )
+
+
+def _dtype(kind: ColumnType) -> type[Any]:
+    return object if kind is ColumnType.STRING else np.float64
+
+
+def _refuse_non_finite(manifest: Manifest, predictions: Predictions) -> None:
+    if manifest.task is not Task.REGRESSION:
+        return
+    finite = np.isfinite(predictions.values)
+    if not finite.all():
+        raise problems.invalid(
+            f"instance {int(np.argmin(finite))}: the model's prediction is not a finite number;"
+            " its values are too far from those of the training data"
+        )

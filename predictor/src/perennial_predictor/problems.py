@@ -1,0 +1,117 @@
+"""What is answered when a request cannot be: problem documents.
+
+Source: RFC 9457, Problem Details for HTTP APIs.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from perennial_core.manifest import Manifest
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+
+class ProblemDocument(msgspec.Struct, omit_defaults=True):
+    """The body of an answer that is an error."""
+
+    type: str
+    """Names the kind of problem, for programs."""
+    title: str
+    status: int
+    detail: str
+    """What was wrong with this request and what to do, for people."""
+    model: str | None = None
+    version: int | None = None
+
+
+class Problem(Exception):
+    """Ends a request with a problem document.
+
+    Args:
+        status: HTTP status code.
+        kind: Last part of the document's ``type``.
+        title: The same for all problems of the kind.
+        detail: What was wrong with this request, and what to do.
+        headers: Further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        title: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.title = title
+        self.detail = detail
+        self.headers = headers or {}
+
+    def response(self, manifest: Manifest | None) -> Response:
+        """Return the answer.
+
+        Args:
+            manifest: Of the version that the request met, when there was one.
+        """
+        document = ProblemDocument(
+            type=f"tag:perennial.dev,2026:problem/{self.kind}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            model=manifest.model if manifest else None,
+            version=manifest.version if manifest else None,
+        )
+        return Response(msgspec.json.encode(document), self.status, self.headers, MEDIA_TYPE)
+
+
+def malformed(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed", "The request cannot be read", detail)
+
+
+def invalid(detail: str) -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-instances",
+        "The instances are not what the model takes",
+        detail,
+    )
+
+
+def too_large(limit: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too-large",
+        "The body is too large",
+        f"The body is over the limit of {limit} bytes; send fewer instances in a request.",
+    )
+
+
+def unsupported(detail: str) -> Problem:
+    return Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported", "The body is not plain JSON", detail
+    )
+
+
+def unavailable(reason: str) -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "no-model",
+        "No model is loaded yet",
+        reason,
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def of_status(code: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
+    """Return the problem that says no more than an HTTP status does, such as 404 and 405."""
+    status = HTTPStatus(code)
+    kind = status.phrase.lower().replace(" ", "-")
+    return Problem(status, kind, status.phrase, detail, headers)

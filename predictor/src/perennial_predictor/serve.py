@@ -1,0 +1,88 @@
+"""Runs the application on uvicorn, and lets clients finish before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from perennial_core.errors import UserError
+from perennial_predictor.drain import Drain
+
+_log = structlog.get_logger(__name__)
+
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients usually keep idle connections, so that they close them, not we."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that drains at the first signal and ends at once at the second."""
+
+    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
+        )
+        self._drain = drain
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs; uvicorn enters this around all it does."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._begin_drain)
+        yield
+
+    def _begin_drain(self) -> None:
+        _log.info("draining")
+        self._drain.begin(time.monotonic())
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to shut down; uvicorn calls it ten times a second."""
+        done = await super().on_tick(counter)
+        connections = len(self.server_state.connections)
+        return done or self._drain.accepts_no_more(time.monotonic(), connections)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close idle connections and let requests in flight finish."""
+        seconds = self._drain.finishing_seconds(time.monotonic())
+        self.config.timeout_graceful_shutdown = math.ceil(seconds)
+        await super().shutdown(sockets)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to this address.
+
+    Raises:
+        UserError: The address cannot be used, for example because another process does.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host} port {port}: {error.strerror};"
+            " PERENNIAL_HOST and PERENNIAL_PORT name them"
+        ) from None
