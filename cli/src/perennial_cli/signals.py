@@ -11,10 +11,13 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
+async def until_signalled(work: Coroutine[Any, Any, None]) -> bool:
     """Await the work, or cancel it at the first signal and await its end.
 
     At a second signal everything ends at once, as without this function.
+
+    Returns:
+        Whether the work came to its end by itself.
     """
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
 
@@ -27,3 +30,4 @@ async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
         loop.add_signal_handler(number, end)
     with contextlib.suppress(asyncio.CancelledError):
         await task
+    return not task.cancelled()

@@ -107,6 +107,7 @@ class Predictor:
             port=port,
             cache_directory=self._state.cache,
             drain_seconds=_DRAIN_SECONDS,
+            drain_min_seconds=0.0,  # no Service in front
         )
         return environment(settings) | environment(self._connection)
 
