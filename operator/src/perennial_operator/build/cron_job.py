@@ -1,0 +1,35 @@
+"""The CronJob that starts a model's runs by its schedule."""
+
+from __future__ import annotations
+
+from perennial_core.resource import PredictionModel
+from perennial_operator.build.job import job_spec
+from perennial_operator.build.metadata import labels, owned
+from perennial_operator.kinds import CRON_JOB, Body
+from perennial_operator.settings import OperatorSettings
+
+
+def build_cron_job(model: PredictionModel, settings: OperatorSettings) -> Body | None:
+    """Return the CronJob, or None where the model has no schedule."""
+    training = model.spec.training
+    if training.schedule is None:
+        return None
+    return owned(
+        CRON_JOB,
+        model,
+        "trainer",
+        {
+            "spec": {
+                "schedule": training.schedule,
+                "timeZone": training.time_zone,
+                "suspend": training.suspend,
+                "concurrencyPolicy": "Forbid",
+                "successfulJobsHistoryLimit": 1,
+                "failedJobsHistoryLimit": 2,
+                "jobTemplate": {
+                    "metadata": {"labels": labels(model, "trainer")},
+                    "spec": job_spec(model, settings),
+                },
+            }
+        },
+    )

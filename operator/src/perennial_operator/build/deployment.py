@@ -1,0 +1,160 @@
+"""The Deployment of a model's predictors.
+
+Its pod template is made in two steps: the settings (spec.serving, images), and the release that it
+serves. So a settings change can be rolled with the release that serves, and a release with the
+settings that work.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from perennial_core.identity import Digest, Version
+from perennial_core.resource import PredictionModel
+from perennial_core.settings import PredictorSettings, RegistrySettings, environment
+from perennial_operator.build.metadata import content_hash, labels, owned, selector
+from perennial_operator.build.pod import (
+    CONTAINER_SECURITY,
+    POD_SECURITY,
+    registry_environment,
+    registry_secret_name,
+    variables,
+)
+from perennial_operator.kinds import DEPLOYMENT, VERSION_LABEL, Body
+from perennial_operator.settings import OperatorSettings
+
+TEMPLATE_ANNOTATION = "perennial.dev/template"
+"""Hash of the pod template, on the Deployment: tells which attempt its status speaks of."""
+
+REGISTRY_ANNOTATION = "perennial.dev/registry"
+"""Hash of the registry's address and password, on the pods: they restart when it changes."""
+
+CACHE_MOUNT = "/var/cache/perennial"
+DRAIN_SECONDS = 15.0
+GRACE_SECONDS = 30
+"""From SIGTERM to SIGKILL: longer than the drain."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version as predictors are told to serve it."""
+
+    version: Version
+    digest: Digest
+
+
+def build_deployment(model: PredictionModel, template: Body) -> Body:
+    """Return the Deployment with this pod template."""
+    return owned(
+        DEPLOYMENT,
+        model,
+        "predictor",
+        {
+            "spec": {
+                "replicas": model.spec.serving.replicas,
+                "selector": {"matchLabels": selector(model, "predictor")},
+                "progressDeadlineSeconds": model.spec.rollout.progress_deadline_seconds,
+                "revisionHistoryLimit": 3,
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"},
+                },
+                "template": template,
+            }
+        },
+        annotations={TEMPLATE_ANNOTATION: content_hash(template)},
+    )
+
+
+def build_settings_template(
+    model: PredictionModel, settings: OperatorSettings, registry: RegistrySettings
+) -> Body:
+    """Return the pod template but for the release."""
+    custom = model.spec.serving.pod_template
+    annotations = {
+        **(custom.annotations or {}),
+        REGISTRY_ANNOTATION: content_hash(registry_environment(registry)),
+    }
+    placement = {
+        "nodeSelector": custom.node_selector,
+        "tolerations": custom.tolerations,
+        "affinity": custom.affinity,
+        "topologySpreadConstraints": custom.topology_spread_constraints,
+    }
+    return {
+        "metadata": {"labels": labels(model, "predictor"), "annotations": annotations},
+        "spec": {
+            "serviceAccountName": model.metadata.name,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "securityContext": POD_SECURITY,
+            "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
+            **{name: value for name, value in placement.items() if value},
+            "volumes": [{"name": "cache", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+            "containers": [_container(model, settings)],
+        },
+    }
+
+
+def with_release(template: Body, release: Release) -> Body:
+    """Return the pod template for this release, whatever release it was for."""
+    result = copy.deepcopy(template)
+    result["metadata"]["labels"][VERSION_LABEL] = str(release.version)
+    container = result["spec"]["containers"][0]
+    wanted = variables(_release_environment(release))
+    names = {variable["name"] for variable in wanted}
+    others = [variable for variable in container["env"] if variable["name"] not in names]
+    container["env"] = [*wanted, *others]
+    return result
+
+
+def settings_hash(template: Body) -> str:
+    """Return the hash of a pod template's settings: the same for every release."""
+    return content_hash(with_release(template, Release(Version(0), Digest(""))))
+
+
+def _release_environment(release: Release) -> dict[str, str]:
+    return environment(
+        PredictorSettings.model_construct(version=release.version, digest=release.digest)
+    )
+
+
+def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
+    serving = model.spec.serving
+    given = PredictorSettings.model_construct(
+        model=str(model.key),
+        port=serving.port,
+        cache_directory=Path(CACHE_MOUNT),
+        drain_seconds=DRAIN_SECONDS,
+        trusted_types=settings.trusted_types,
+        log_level=settings.log_level,
+    )
+    custom = [variable.to_json() for variable in serving.pod_template.env or []]
+    return {
+        "name": "predictor",
+        "image": settings.predictor_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
+        "env": [*variables(environment(given)), *custom],
+        "envFrom": [{"secretRef": {"name": registry_secret_name(model.metadata.name)}}],
+        "resources": serving.resources.to_json(),
+        "securityContext": CONTAINER_SECURITY,
+        "readinessProbe": _probe("/readyz", period=1),
+        "livenessProbe": _probe("/healthz", period=10),
+        "volumeMounts": [
+            {"name": "cache", "mountPath": CACHE_MOUNT},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+
+
+def _probe(path: str, *, period: int) -> Body:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": 3,
+    }
