@@ -1,0 +1,87 @@
+"""Each command of README.md runs, as it stands there.
+
+A comment before each block says how: ``local`` on this machine, ``cluster`` in the demo's
+namespace, ``forwarded`` likewise, ending the port-forward that it starts; ``template`` renders what
+would be installed; ``dry`` and ``elsewhere`` are make targets that CI runs itself or that need
+Docker: they must exist.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import kubectl
+import pytest
+from installation import REPOSITORY, Installation
+
+BLOCK = re.compile(r"(?:<!-- run: (\w+) -->\n)?```sh\n(.*?)```", re.DOTALL)
+
+
+def blocks(*ways: str) -> list[str]:
+    text = (REPOSITORY / "README.md").read_text()
+    return [commands for way, commands in BLOCK.findall(text) if way in ways]
+
+
+def shell(commands: str, environment: dict[str, str], seconds: float = 400) -> str:
+    """Run commands in one shell that stops at the first failure; returns what they printed."""
+    done = subprocess.run(
+        ["bash", "-ec", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"],
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture
+def in_namespace(namespace: str, tmp_path: Path) -> dict[str, str]:
+    """An environment whose kubectl works in a namespace of the test's own."""
+    config = tmp_path / "kubeconfig"
+    config.write_text(kubectl.kubectl("config", "view", "--raw", "--flatten"))
+    config.chmod(0o600)
+    environment = {"KUBECONFIG": str(config)}
+    shell(f"kubectl config set-context --current --namespace={namespace}", environment)
+    return environment
+
+
+def test_every_block_says_how_it_is_run() -> None:
+    known = {"local", "elsewhere", "dry", "cluster", "forwarded", "template"}
+    text = (REPOSITORY / "README.md").read_text()
+    assert {way for way, _ in BLOCK.findall(text)} == known
+
+
+def test_the_targets_exist() -> None:
+    for commands in blocks("local", "elsewhere", "dry"):
+        for line in commands.splitlines():
+            shell(f"make -n {shlex.split(line, comments=True)[1]}", {})
+
+
+def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
+    (commands,) = blocks("template")
+    commands = commands.replace("kubectl create ", "kubectl create --dry-run=client -o name ")
+    printed = shell(commands.replace("helm upgrade --install", "helm template"), {})
+    assert "namespace/perennial" in printed
+    assert "secret/perennial-elasticache" in printed
+    assert "kind: Deployment" in printed
+
+
+def test_the_commands_for_a_cluster_work(
+    perennial: Installation, in_namespace: dict[str, str]
+) -> None:
+    install = ("--namespace perennial ", f"--namespace {perennial.namespace} ")
+    printed = [
+        shell(commands.replace(*install), in_namespace)
+        for commands in blocks("cluster", "forwarded")
+    ]
+    assert "linear   True" in printed[0]
+    assert '"prediction"' in printed[1]
+    assert '"predictions"' in printed[1]
+    assert "Conditions:" in printed[2]
