@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import NewType
 
@@ -13,6 +14,13 @@ Version = NewType("Version", int)
 
 Digest = NewType("Digest", str)
 """``sha256:`` and 64 hexadecimal digits: the name of an artifact by its content."""
+
+
+NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""A Kubernetes namespace: a label of RFC 1123."""
+
+NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$"
+"""A model's name: that of its Service, and short enough for the names of its runs."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,12 +38,19 @@ class ModelKey:
         """Read ``namespace/name``.
 
         Raises:
-            UserError: The text has not exactly one slash with something on both sides.
+            UserError: The text is not a namespace, a slash and the name of a model.
         """
-        namespace, slash, name = text.partition("/")
-        if not (namespace and slash and name) or "/" in name:
-            raise UserError(f"model {text!r}: expected namespace/name")
+        namespace, _, name = text.partition("/")
+        if not (_matches(NAMESPACE_PATTERN, namespace) and _matches(NAME_PATTERN, name)):
+            raise UserError(
+                f"model {text!r}: expected namespace/name, of lower-case letters, digits and"
+                " dashes, at most 63 and 52 of them, the name with a letter first"
+            )
         return cls(namespace, name)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern, text) is not None
 
 
 def digest_of(artifact: bytes) -> Digest:

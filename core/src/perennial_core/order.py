@@ -23,7 +23,10 @@ class TrainingOrder(Part):
     @field_validator("model")
     @classmethod
     def _is_a_key(cls, model: str) -> str:
-        return str(ModelKey.parse(model))
+        try:
+            return str(ModelKey.parse(model))
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
     @property
     def key(self) -> ModelKey:

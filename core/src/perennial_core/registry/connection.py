@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,13 +25,22 @@ _SOCKET_TIMEOUT_SECONDS = 15.0
 _PASSING = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    exceptions.ClusterDownError,
-    exceptions.TryAgainError,
-    exceptions.MasterDownError,
+    exceptions.NoScriptError,  # Redis restarted between sending a script and running it
     OSError,
 )
+
+_PASSING_CODES = {
+    *("BUSY", "LOADING", "MISCONF", "NOREPLICAS", "READONLY", "UNBLOCKED"),
+    *("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"),
+}
+"""Answers of a Redis that restarts, fails over or waits for its disk."""
+
+_EXPECTED_URL = (
+    "expected redis://[user[:password]@]host[:port][/database] or rediss://...; write special"
+    " characters of the password as %xx"
+)
+
+_SCRIPT_CODE = re.compile(r"-([A-Z]+) ")
 
 
 def connect(settings: RegistrySettings) -> Any:
@@ -38,8 +49,9 @@ def connect(settings: RegistrySettings) -> Any:
     It answers in bytes, which redis-py's own types do not know; hence Any.
 
     Raises:
-        RegistryRefused: The URL is not one of Redis.
+        RegistryRefused: The settings are wrong; the text names the variable.
     """
+    url = settings.url.get_secret_value()
     options: dict[str, Any] = {
         "socket_timeout": _SOCKET_TIMEOUT_SECONDS,
         "socket_connect_timeout": 5.0,
@@ -47,14 +59,29 @@ def connect(settings: RegistrySettings) -> Any:
         "health_check_interval": 30,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
     }
+    if not url.startswith(("redis://", "rediss://")):
+        raise RegistryRefused(f"PERENNIAL_REDIS_URL: {_EXPECTED_URL}")
     if settings.password is not None:
         options["password"] = settings.password.get_secret_value()
     if settings.ca is not None:
+        _check_authority(url, settings.ca)
         options["ssl_ca_data"] = settings.ca
     try:
-        return redis.asyncio.Redis.from_url(settings.url.get_secret_value(), **options)
-    except ValueError as error:
-        raise RegistryRefused(f"PERENNIAL_REDIS_URL: {error}") from None
+        return redis.asyncio.Redis.from_url(url, **options)
+    except ValueError:  # its text may hold a part of the password
+        raise RegistryRefused(f"PERENNIAL_REDIS_URL: {_EXPECTED_URL}") from None
+
+
+def _check_authority(url: str, authority: str) -> None:
+    if not url.startswith("rediss://"):
+        raise RegistryRefused(
+            "PERENNIAL_REDIS_CA: PERENNIAL_REDIS_URL begins with redis://, which is without TLS;"
+            " write rediss://, or leave the certificate authority out"
+        )
+    try:
+        ssl.create_default_context(cadata=authority)
+    except (ssl.SSLError, TypeError, ValueError):
+        raise RegistryRefused("PERENNIAL_REDIS_CA: not a certificate in PEM format") from None
 
 
 @contextmanager
@@ -62,15 +89,38 @@ def translated_errors() -> Iterator[None]:
     """Raise the project's errors instead of redis-py's."""
     try:
         yield
-    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
-        raise RegistryRefused(
+    except (exceptions.RedisError, OSError) as error:
+        raise _translated(error) from error
+
+
+def _translated(error: exceptions.RedisError | OSError) -> RegistryRefused | RegistryUnavailable:
+    code = _code(error)
+    if isinstance(error, exceptions.AuthenticationError) or code == "NOPERM":
+        return RegistryRefused(
             f"Redis refuses the credentials: {error}; check the registry Secret's url and password"
-        ) from error
-    except _PASSING as error:
-        raise RegistryUnavailable(f"Redis does not answer: {error}") from error
-    except exceptions.OutOfMemoryError as error:
-        raise RegistryRefused(
+        )
+    if isinstance(error.__context__, ssl.SSLCertVerificationError):
+        return RegistryRefused(
+            f"Redis' certificate is not trusted: {error}; check the registry Secret's ca and the"
+            " host in its url"
+        )
+    if isinstance(error, _PASSING) or code in _PASSING_CODES:
+        return RegistryUnavailable(f"Redis does not answer: {error}")
+    if code == "MOVED":
+        return RegistryRefused(
+            "Redis is a cluster of several nodes; give PERENNIAL_REDIS_URL a Redis that holds all"
+            " keys (ElastiCache: cluster mode disabled)"
+        )
+    if code == "OOM":
+        return RegistryRefused(
             f"Redis is full: {error}; raise its maxmemory or lower rollout.historyLimit"
-        ) from error
-    except exceptions.RedisError as error:
-        raise RegistryRefused(f"Redis refuses: {error}") from error
+        )
+    return RegistryRefused(f"Redis refuses: {error}")
+
+
+def _code(error: exceptions.RedisError | OSError) -> str | None:
+    """Return the code of Redis' answer, such as OOM; of a script Redis 6 has it in the text."""
+    text = str(error)
+    if in_script := _SCRIPT_CODE.search(text):
+        return in_script[1]
+    return getattr(error, "status_code", None) or text.partition(" ")[0]

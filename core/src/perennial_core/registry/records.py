@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
+from pydantic import ValidationError
+
+from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Record
+from perennial_core.registry.errors import RegistryRefused
+from perennial_core.resource.prediction_model import describe
 
 
 class Serving(Record):
@@ -64,6 +71,24 @@ class Event:
     kind: EventKind
     version: Version | None
 
+    def to_fields(self) -> dict[str, str]:
+        """Return the event as an entry of the stream."""
+        version = "" if self.version is None else str(self.version)
+        return {"model": str(self.model), "kind": str(self.kind), "version": version}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[bytes, bytes]) -> Event | None:
+        """Read an entry of the stream; None: of a newer writer, and only a hint."""
+        try:
+            version = fields[b"version"]
+            return cls(
+                ModelKey.parse(fields[b"model"].decode()),
+                EventKind(fields[b"kind"].decode()),
+                Version(int(version)) if version else None,
+            )
+        except (KeyError, ValueError, UserError):
+            return None
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -84,3 +109,20 @@ class Snapshot:
     serving: Serving | None
     failures: dict[Version, Failure]
     last_run: Run | None
+
+
+_R = TypeVar("_R", bound=Record)
+
+
+def read(record: type[_R], text: bytes, key: str) -> _R:
+    """Read a stored record.
+
+    Raises:
+        RegistryRefused: It is not what this release writes; the text names the key.
+    """
+    try:
+        return record.model_validate_json(text)
+    except ValidationError as error:
+        raise RegistryRefused(
+            f"Redis key {key}: written by another release, or not by Perennial: {describe(error)}"
+        ) from None

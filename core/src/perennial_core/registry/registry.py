@@ -10,19 +10,17 @@ from importlib import resources
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
-
-from perennial_core.errors import Outage
 from perennial_core.identity import Digest, ModelKey, Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
-from perennial_core.registry.connection import BLOCK_MILLISECONDS, connect, translated_errors
+from perennial_core.registry.connection import connect, translated_errors
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
     RegistryUnavailable,
     VersionNotFound,
 )
-from perennial_core.registry.keys import EVENTS, ModelKeys
+from perennial_core.registry.hints import Hints
+from perennial_core.registry.keys import ModelKeys
 from perennial_core.registry.records import (
     Event,
     EventKind,
@@ -32,17 +30,15 @@ from perennial_core.registry.records import (
     RunOutcome,
     Serving,
     Snapshot,
+    read,
 )
 from perennial_core.registry.retention import expired
 from perennial_core.settings import MEBIBYTE, RegistrySettings
-
-_log = structlog.get_logger(__name__)
 
 RUN_MEMORY = timedelta(days=7)
 """For how long a repeated publish of the same run is recognised."""
 
 RUNS_KEPT = 100
-_EVENTS_KEPT = 10_000
 _ATTEMPTS = 20
 
 
@@ -55,8 +51,10 @@ class Registry(AbstractAsyncContextManager["Registry"]):
     def __init__(self, client: Any, max_artifact_bytes: int) -> None:
         self._redis = client
         self._max_artifact_bytes = max_artifact_bytes
+        self._hints = Hints(client)
         self._publish_script = client.register_script(_script("publish.lua"))
         self._retain_script = client.register_script(_script("retain.lua"))
+        self._purge_script = client.register_script(_script("purge.lua"))
 
     @classmethod
     def from_settings(cls, settings: RegistrySettings) -> Self:
@@ -87,14 +85,14 @@ class Registry(AbstractAsyncContextManager["Registry"]):
 
         Args:
             key: The model.
-            body: The manifest but for the version; ``body.digest`` must be the artifact's.
+            body: The manifest but for the version, of this model and this artifact.
             artifact: The serialized model.
             started: When the run started, for its record.
 
         Raises:
             ArtifactTooLarge: The artifact is over the size limit; nothing was written.
         """
-        self._check_artifact(body, artifact)
+        self._check_artifact(key, body, artifact)
         for _ in range(_ATTEMPTS):
             latest = await self.latest(key) or Version(0)
             answer, number = await self._publish_after(latest, key, body, artifact, started)
@@ -103,16 +101,17 @@ class Registry(AbstractAsyncContextManager["Registry"]):
                 return Publication(version=number, repeated=answer == "repeated")
         raise RegistryUnavailable(f"{key}: other runs published each time first; try again later")
 
-    def _check_artifact(self, body: ManifestBody, artifact: bytes) -> None:
+    def _check_artifact(self, key: ModelKey, body: ManifestBody, artifact: bytes) -> None:
         if len(artifact) > self._max_artifact_bytes:
             size, limit = len(artifact) / MEBIBYTE, self._max_artifact_bytes / MEBIBYTE
             raise ArtifactTooLarge(
-                f"{body.model}: the artifact has {size:.1f} MiB, over the limit of {limit:.1f} MiB;"
+                f"{key}: the artifact has {size:.1f} MiB, over the limit of {limit:.1f} MiB;"
                 " make the model smaller, or raise PERENNIAL_REDIS_MAX_ARTIFACT_BYTES (chart value"
                 " registry.maxArtifactBytes)"
             )
-        if body.digest != digest_of(artifact):
-            raise ValueError(f"{body.model}: the manifest's digest is not the artifact's")
+        described = (body.model, body.size, body.digest)
+        if described != (str(key), len(artifact), digest_of(artifact)):
+            raise ValueError(f"{key}: the manifest describes another model or artifact")
 
     async def _publish_after(
         self,
@@ -177,11 +176,12 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         Raises:
             VersionNotFound: The version was never published, or is no longer retained.
         """
+        keys = ModelKeys(key)
         with translated_errors():
-            text = await self._redis.get(ModelKeys(key).manifest(version))
+            text = await self._redis.get(keys.manifest(version))
         if text is None:
             raise VersionNotFound(f"{key}: version {version} is not in the registry")
-        return Manifest.model_validate_json(text)
+        return read(Manifest, text, keys.manifest(version))
 
     async def manifests(
         self, key: ModelKey, versions: Collection[Version]
@@ -193,7 +193,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         with translated_errors():
             texts = await self._redis.mget([keys.manifest(version) for version in wanted])
         return {
-            version: Manifest.model_validate_json(text)
+            version: read(Manifest, text, keys.manifest(version))
             for version, text in zip(wanted, texts, strict=True)
             if text is not None
         }
@@ -228,25 +228,30 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         return Snapshot(
             latest=None if latest is None else Version(int(latest)),
             versions=tuple(Version(int(version)) for version in versions),
-            serving=None if serving is None else Serving.model_validate_json(serving),
+            serving=None if serving is None else read(Serving, serving, keys.serving),
             failures={
-                Version(int(version)): Failure.model_validate_json(failure)
+                Version(int(version)): read(Failure, failure, keys.failures)
                 for version, failure in failures.items()
             },
-            last_run=_to_run(runs[0]) if runs else None,
+            last_run=_to_run(runs[0], keys) if runs else None,
         )
 
     async def serving(self, key: ModelKey) -> Serving | None:
         """Return the version that should serve."""
+        keys = ModelKeys(key)
         with translated_errors():
-            text = await self._redis.get(ModelKeys(key).serving)
-        return None if text is None else Serving.model_validate_json(text)
+            text = await self._redis.get(keys.serving)
+        return None if text is None else read(Serving, text, keys.serving)
 
     async def runs(self, key: ModelKey, count: int = RUNS_KEPT) -> list[Run]:
-        """Return the last runs, newest first."""
+        """Return the last runs, newest first.
+
+        A run may be there more than once: each of its tries is recorded.
+        """
+        keys = ModelKeys(key)
         with translated_errors():
-            entries = await self._redis.xrevrange(ModelKeys(key).runs, count=count)
-        return [_to_run(entry) for entry in entries]
+            entries = await self._redis.xrevrange(keys.runs, count=count)
+        return [_to_run(entry, keys) for entry in entries]
 
     # What a controller writes
 
@@ -278,7 +283,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         versions = [Version(int(member)) for member in members]
         safe = set(protected)
         if serving is not None:
-            safe.add(Serving.model_validate_json(serving).version)
+            safe.add(read(Serving, serving, keys.serving).version)
         removed = expired(versions, limit=limit, protected=safe)
         if not removed:
             return []
@@ -298,45 +303,41 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         return removed if done else []
 
     async def purge(self, key: ModelKey) -> None:
-        """Remove every key of a model."""
+        """Remove every key of a model, in one step.
+
+        End the model's runs first: one that still goes on brings keys back.
+        """
+        for _ in range(_ATTEMPTS):
+            latest = await self.latest(key)
+            keys = await self._all_keys(key)
+            with translated_errors():
+                if await self._purge_script(keys=keys, args=[latest or ""]):
+                    return
+        raise RegistryUnavailable(f"{key}: runs published again and again; end them first")
+
+    async def _all_keys(self, key: ModelKey) -> list[str]:
+        """Return the version key, then all others: those that anyone may write at any time, and
+        those that are found."""
+        keys = ModelKeys(key)
+        named = [keys.version, keys.versions, keys.serving, keys.failures, keys.runs]
         with translated_errors():
-            batch = [
-                name
-                async for name in self._redis.scan_iter(f"{ModelKeys(key).prefix}*", count=1000)
+            found = [
+                name.decode() async for name in self._redis.scan_iter(f"{keys.prefix}*", count=1000)
             ]
-            if batch:
-                await self._redis.unlink(*batch)
+        return named + sorted(set(found) - set(named))
 
     # Events
 
-    async def events(self) -> AsyncIterator[Event | None]:
+    def events(self) -> AsyncIterator[Event | None]:
         """Yield the hints from now on, and None whenever some may have been missed or time passed.
 
         Raises:
             RegistryUnavailable: Redis does not answer; the caller starts again.
         """
-        with translated_errors():
-            newest = await self._redis.xrevrange(EVENTS, count=1)
-        last = newest[0][0] if newest else b"0-0"
-        yield None
-        while True:
-            with translated_errors():
-                answer = await self._redis.xread({EVENTS: last}, block=BLOCK_MILLISECONDS)
-            if not answer:
-                yield None
-            for entry, fields in _entries(answer):
-                last = entry
-                if event := _to_event(fields):
-                    yield event
+        return self._hints.follow()
 
     async def _hint(self, key: ModelKey, kind: EventKind, version: Version | None) -> None:
-        """Tell whoever listens; that nobody hears it only delays what would happen anyway."""
-        fields = {"model": str(key), "kind": str(kind), "version": str(version or "")}
-        try:
-            with translated_errors():
-                await self._redis.xadd(EVENTS, fields, maxlen=_EVENTS_KEPT, approximate=True)
-        except Outage as error:
-            _log.warning("hint not sent", model=str(key), error=str(error))
+        await self._hints.send(Event(key, kind, version))
 
 
 def _script(name: str) -> str:
@@ -347,24 +348,5 @@ def _to_json(record: Run | Serving | Failure) -> bytes:
     return record.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
-def _to_run(entry: tuple[bytes, dict[bytes, bytes]]) -> Run:
-    return Run.model_validate_json(entry[1][b"record"])
-
-
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Return the entries of the one stream in an answer to XREAD, of protocol RESP2 or RESP3."""
-    if isinstance(answer, dict):
-        return [entry for batches in answer.values() for batch in batches for entry in batch]
-    return [entry for _, entries in answer for entry in entries]
-
-
-def _to_event(fields: dict[bytes, bytes]) -> Event | None:
-    try:
-        version = fields[b"version"]
-        return Event(
-            ModelKey.parse(fields[b"model"].decode()),
-            EventKind(fields[b"kind"].decode()),
-            Version(int(version)) if version else None,
-        )
-    except (KeyError, ValueError):
-        return None  # of a newer writer, and only a hint
+def _to_run(entry: tuple[bytes, dict[bytes, bytes]], keys: ModelKeys) -> Run:
+    return read(Run, entry[1].get(b"record", b""), keys.runs)

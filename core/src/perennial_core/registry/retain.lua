@@ -7,9 +7,13 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] or (redis.call('GET', KEYS[2]) 
 end
 for i = 3, #ARGV do
   redis.call('ZREM', KEYS[3], ARGV[i])
-  redis.call('HDEL', KEYS[4], ARGV[i])
 end
 for i = 5, #KEYS do
   redis.call('UNLINK', KEYS[i])
+end
+for _, version in ipairs(redis.call('HKEYS', KEYS[4])) do
+  if not redis.call('ZSCORE', KEYS[3], version) then
+    redis.call('HDEL', KEYS[4], version)  -- also what was recorded after its version had gone
+  end
 end
 return 1

@@ -17,5 +17,5 @@ def expired(
         limit: How many of the newest stay.
         protected: Versions that stay whatever their age, beside the limit.
     """
-    newest = sorted(versions)[-limit:]
-    return sorted(set(versions) - set(newest) - set(protected))
+    older = sorted(versions, reverse=True)[limit:]
+    return sorted(set(older) - set(protected))

@@ -139,3 +139,13 @@ class DataSpec(Part):
         if self.features is not None and self.target in self.features:
             raise ValueError(f"features: must not contain the target column {self.target!r}")
         return self
+
+    @model_validator(mode="after")
+    def _parts_suit_the_uri(self) -> Self:
+        if self.volume is not None and not self.uri.startswith("file:"):
+            raise ValueError("volume: only a file: uri reads from a volume")
+        if self.credentials_secret is not None and not self.uri.startswith("http"):
+            raise ValueError("credentialsSecret: only http: and https: uris take credentials")
+        if self.delimiter is not None and self.format not in (None, DataFormat.CSV):
+            raise ValueError("delimiter: only the csv format has one")
+        return self

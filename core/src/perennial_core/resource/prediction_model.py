@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from perennial_core.errors import UserError
-from perennial_core.identity import ModelKey
+from perennial_core.identity import NAME_PATTERN, NAMESPACE_PATTERN, ModelKey
 from perennial_core.resource.base import Part
 from perennial_core.resource.rollout import RolloutSpec
 from perennial_core.resource.serving import ServingSpec
@@ -42,8 +42,8 @@ class ObjectMeta(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str
-    namespace: str = "default"
+    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+    namespace: Annotated[str, StringConstraints(pattern=NAMESPACE_PATTERN)] = "default"
     uid: str = ""
     generation: int = 1
     annotations: dict[str, str] = {}
