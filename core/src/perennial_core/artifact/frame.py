@@ -32,8 +32,13 @@ def mixed_frame(inputs: Sequence[Column], columns: Mapping[str, Array]) -> pd.Da
     )
 
 
+def columns_of(features: pd.DataFrame) -> dict[str, Array]:
+    """Return a frame's columns by name, as LoadedModel.predict takes them."""
+    return {str(name): features[name].to_numpy() for name in features.columns}
+
+
 def estimator_predictions(estimator: Any, rows: pd.DataFrame, signature: Signature) -> Predictions:
     """Return what a fitted scikit-learn estimator itself predicts."""
     probable = hasattr(estimator, "predict_proba")
     probabilities = estimator.predict_proba(rows) if probable else None
-    return predictions(np.asarray(estimator.predict(rows)), probabilities, signature)
+    return predictions(estimator.predict(rows), probabilities, len(rows), signature)

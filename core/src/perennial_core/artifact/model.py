@@ -98,8 +98,15 @@ def labels(raw: Array, manifest: Signature) -> Array:
     return raw.astype(object if kind is str else kind)
 
 
-def predictions(raw: Array, probabilities: Array | None, manifest: Signature) -> Predictions:
-    """Return what a model gave, in the form that Predictions promises."""
+def predictions(
+    raw: Array, probabilities: Array | None, rows: int, manifest: Signature
+) -> Predictions:
+    """Return what a model gave for so many rows, in the form that Predictions promises.
+
+    Raises:
+        ValueError: It did not give one prediction for each row.
+    """
+    values = np.asarray(raw).reshape(rows)
     if manifest.task is Task.REGRESSION:
-        return Predictions(np.asarray(raw, dtype=np.float64).reshape(len(raw)))
-    return Predictions(labels(raw.reshape(len(raw)), manifest), probabilities)
+        return Predictions(values.astype(np.float64, copy=False))
+    return Predictions(labels(values, manifest), probabilities)

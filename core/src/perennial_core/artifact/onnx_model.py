@@ -48,24 +48,26 @@ class OnnxModel(LoadedModel):
         self._check_graph()
 
     def predict_matrix(self, matrix: Array) -> Predictions:
-        return self._run({self._matrix_name: np.ascontiguousarray(matrix, dtype=self._matrix_type)})
+        tensor = np.ascontiguousarray(matrix, dtype=self._matrix_type)
+        return self._run({self._matrix_name: tensor}, len(matrix))
 
     def predict(self, columns: Mapping[str, Array]) -> Predictions:
         if self.is_matrix:
             return self.predict_matrix(self._stacked(columns))
-        return self._run({name: self._tensor(name, columns[name]) for name in self._inputs})
+        tensors = {name: self._tensor(name, columns[name]) for name in self._inputs}
+        return self._run(tensors, len(next(iter(tensors.values()))))
 
     def _tensor(self, name: str, column: Array) -> Array:
         kind = _NUMPY_TYPES.get(self._inputs[name].type)
         flat = texts(column, MISSING_TEXT) if kind is None else numbers(column).astype(kind)
         return flat.reshape(-1, 1)
 
-    def _run(self, tensors: dict[str, Array]) -> Predictions:
+    def _run(self, tensors: dict[str, Array], rows: int) -> Predictions:
         try:
             raw, *rest = self._session.run(self._outputs, tensors)
+            return predictions(raw, rest[0] if rest else None, rows, self.manifest)
         except Exception as error:
             raise InstanceRefused(f"{self.manifest.model}: {error}") from error
-        return predictions(np.asarray(raw), rest[0] if rest else None, self.manifest)
 
     def _check_graph(self) -> None:
         known = {column.name for column in self.manifest.inputs}

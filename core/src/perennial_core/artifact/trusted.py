@@ -61,5 +61,6 @@ TRUSTED_TYPES: frozenset[str] = frozenset(
     | _members("sklearn.neighbors._kd_tree", "KDTree KDTree32 KDTree64")
     | _members("sklearn.neural_network._stochastic_optimizers", "AdamOptimizer SGDOptimizer")
     | _members("sklearn.tree._tree", "Tree")
+    | _members("sklearn.utils._bunch", "Bunch")
     | _members("sklearn.utils._metadata_requests", "MetadataRequest MethodMetadataRequest")
 )

@@ -1,0 +1,1 @@
+"""Training data: from a URI to features and target, checked."""

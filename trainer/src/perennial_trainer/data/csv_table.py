@@ -1,0 +1,49 @@
+"""Reads CSV by pyarrow."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+from pyarrow import csv
+
+from perennial_trainer.data.data_file import DataFile
+from perennial_trainer.failure import DataError, brief
+
+_ROW = re.compile(r"CSV parse error: Row #(\d+): (.*)", re.DOTALL)
+
+
+def read_csv(file: DataFile, delimiter: str) -> pa.Table:
+    """Read a file with a header line.
+
+    Missing values are empty cells and what pandas takes for missing too (NA, null, NaN, ...).
+
+    Raises:
+        DataError: The file is empty or a line has another number of columns than the header.
+    """
+    try:
+        return _parse(file, delimiter, use_threads=True)
+    except pa.ArrowInvalid:
+        return _parse_naming_lines(file, delimiter)
+
+
+def _parse(file: DataFile, delimiter: str, *, use_threads: bool) -> pa.Table:
+    return csv.read_csv(
+        file.open_text(),
+        read_options=csv.ReadOptions(use_threads=use_threads),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+    )
+
+
+def _parse_naming_lines(file: DataFile, delimiter: str) -> pa.Table:
+    """Parse by one thread, for only then pyarrow knows the number of the line at fault."""
+    try:
+        return _parse(file, delimiter, use_threads=False)
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):
+            raise DataError(f"{file.name}: the file is empty") from error
+        found = _ROW.match(str(error))
+        if found is None:
+            raise
+        raise DataError(f"{file.name}, line {found[1]}: {brief(ValueError(found[2]))}") from error

@@ -1,0 +1,93 @@
+"""Divides the rows into those to train on and those to measure on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+import numpy as np
+import pandas as pd
+
+from perennial_core.manifest import Task
+from perennial_core.resource import Holdout, HoldoutStrategy
+from perennial_trainer.data.columns import Array
+from perennial_trainer.data.dataset import Dataset
+from perennial_trainer.failure import DataError
+
+_FEWEST_ROWS = 2
+"""With one row neither a fit nor r2 means anything."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows."""
+
+    features: pd.DataFrame
+    target: Array
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows to train on and rows to measure on."""
+
+    training: Part
+    holdout: Part
+
+
+def divide(dataset: Dataset, holdout: Holdout, task: Task) -> Division:
+    """Divide the rows.
+
+    Raises:
+        DataError: There are too few rows for the fraction, or only one class to train on.
+    """
+    held = int((dataset.count * Decimal(holdout.fraction)).to_integral_value(ROUND_CEILING))
+    _check_sizes(dataset, held, holdout)
+    if holdout.strategy is HoldoutStrategy.LAST:
+        cut = dataset.count - held
+        division = _by(dataset, slice(None, cut), slice(cut, None))
+    else:
+        division = _by(dataset, *_drawn(dataset, held, holdout.seed, task))
+    if task is Task.CLASSIFICATION and len(pd.unique(division.training.target)) == 1:
+        raise DataError(
+            f"{dataset.name}: all but the {held} rows of the holdout are of one class; a classifier"
+            " needs two or more to train on (training.data.holdout)"
+        )
+    return division
+
+
+def _check_sizes(dataset: Dataset, held: int, holdout: Holdout) -> None:
+    rows = dataset.count
+    if held < _FEWEST_ROWS or rows - held < _FEWEST_ROWS:
+        raise DataError(
+            f"{dataset.name}: {rows} {'row is' if rows == 1 else 'rows are'} too few;"
+            f" training.data.holdout.fraction {holdout.fraction} leaves {rows - held} for training"
+            f" and {held} to measure on, and each needs {_FEWEST_ROWS} or more"
+        )
+
+
+def _drawn(dataset: Dataset, held: int, seed: int, task: Task) -> tuple[Array, Array]:
+    from sklearn.model_selection import train_test_split
+
+    target = dataset.target.values
+    stratify = target if task is Task.CLASSIFICATION and _can_stratify(target, held) else None
+    training, drawn = train_test_split(
+        np.arange(dataset.count), test_size=held, random_state=seed, stratify=stratify
+    )
+    return training, drawn
+
+
+def _can_stratify(target: Array, held: int) -> bool:
+    """Return whether every class has a row for either part."""
+    counts = pd.Series(target).value_counts()
+    return bool(counts.min() >= 2 and len(counts) <= min(held, len(target) - held))
+
+
+def _by(dataset: Dataset, training: Array | slice, held: Array | slice) -> Division:
+    return Division(_part(dataset, training), _part(dataset, held))
+
+
+def _part(dataset: Dataset, rows: Array | slice) -> Part:
+    return Part(dataset.features.iloc[rows], dataset.target.values[rows])

@@ -1,0 +1,112 @@
+"""The column to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from perennial_core.manifest import Column, ColumnType, Task
+from perennial_trainer.data.columns import (
+    Array,
+    Kind,
+    integers,
+    is_numeric,
+    kind_of,
+    numbers,
+    texts,
+)
+from perennial_trainer.data.rows import Rows
+from perennial_trainer.failure import DataError
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to predict."""
+
+    column: Column
+    """The type of the answers; for a regressor float64."""
+    values: Array
+    """Shape (rows,). Regression: float64. Classification: int64 or texts; bools as 0 and 1."""
+
+
+def read_target(rows: Rows, task: Task) -> Target:
+    """Return the target of every row.
+
+    Raises:
+        DataError: A value is missing, infinite or not of a kind that the task predicts.
+    """
+    kind = kind_of(rows, rows.target)
+    if kind is Kind.EMPTY:
+        raise DataError(f"{rows.name}: the target column {rows.target!r} has no value in any row")
+    if task is Task.REGRESSION:
+        return _target(rows, ColumnType.FLOAT64, _finite_numbers(rows, kind))
+    return _labels(rows, kind)
+
+
+def _target(rows: Rows, column_type: ColumnType, values: Array) -> Target:
+    return Target(Column(name=rows.target, type=column_type), values)
+
+
+def _labels(rows: Rows, kind: Kind) -> Target:
+    if kind is Kind.TEXT:
+        values, column_type = texts(rows, rows.target), ColumnType.STRING
+        _refuse_missing(rows, pd.isna(values))
+    else:
+        values = _whole(rows, _finite_numbers(rows, kind), kind)
+        column_type = ColumnType.BOOL if kind is Kind.BOOL else ColumnType.INT64
+    classes = pd.unique(values)
+    if len(classes) == 1:
+        raise DataError(
+            f"{rows.name}: the target column {rows.target!r} holds a single class, {classes[0]!r};"
+            " a classifier needs two or more"
+        )
+    return _target(rows, column_type, values)
+
+
+def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
+    """Return labels as int64; floats come about where a file writes 1.0 for 1."""
+    if kind is not Kind.NUMBER:
+        return integers(rows, rows.target)
+    fractions = np.flatnonzero(values != np.floor(values))
+    if fractions.size:
+        row = int(fractions[0])
+        raise DataError(
+            f"{rows.place(row)}: the target column {rows.target!r} holds {values[row]:g}; a"
+            " classifier needs labels: text, whole numbers or true and false"
+        )
+    return values.astype(np.int64)
+
+
+def _finite_numbers(rows: Rows, kind: Kind) -> Array:
+    if not is_numeric(kind):
+        raise DataError(f"{_first_text(rows)}; a regressor needs numbers")
+    values = np.empty(rows.count)
+    numbers(rows, rows.target, values)
+    _refuse_missing(rows, np.isnan(values))
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        raise DataError(
+            f"{rows.place(int(infinite[0]))}: the target column {rows.target!r} holds an infinite"
+            " value"
+        )
+    return values
+
+
+def _refuse_missing(rows: Rows, missing: Array) -> None:
+    if missing.all():
+        raise DataError(f"{rows.name}: the target column {rows.target!r} has no value in any row")
+    if missing.any():
+        raise DataError(
+            f"{rows.place(int(np.argmax(missing)))}: the target column {rows.target!r} has no value"
+            f" ({int(missing.sum())} rows in all); fill them or remove the rows"
+        )
+
+
+def _first_text(rows: Rows) -> str:
+    """Return where the first value stands that is no number."""
+    values = pd.Series(texts(rows, rows.target), dtype=object)
+    wrong = pd.to_numeric(values, errors="coerce").isna() & values.notna()
+    row = int(np.argmax(wrong.to_numpy()))
+    return f"{rows.place(row)}: the target column {rows.target!r} holds text, {values[row]!r}"

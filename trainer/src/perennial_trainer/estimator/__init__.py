@@ -1,0 +1,1 @@
+"""Estimators: from the spec to an unfitted scikit-learn estimator."""

@@ -1,0 +1,86 @@
+"""The default preprocessing: what an estimator given by its class alone needs for this data.
+
+It becomes part of the artifact, so predictions take the columns as they are in the data:
+
+- missing numbers are replaced by the column's median, where the estimator cannot take them;
+- texts are encoded one-hot; missing text is a category of its own, unknown text is none of them;
+- bools are the numbers 0 and 1; nothing is scaled.
+
+A column without missing values in the training data must not miss one at prediction either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from perennial_core.manifest import Column, ColumnType
+from perennial_trainer.data.dataset import Dataset
+from perennial_trainer.failure import DataError
+
+MOST_CATEGORIES = 1000
+_MOSTLY_NUMBERS = 0.9
+
+
+def with_preprocessing(estimator: Any, dataset: Dataset) -> Any:
+    """Return the estimator with what it needs in front of it; alone when it needs nothing.
+
+    Raises:
+        DataError: A column of text has too many values to be categories, or is of numbers but for
+            some values.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.utils import get_tags
+
+    tags = get_tags(estimator).input_tags
+    imputes = _misses_numbers(dataset.inputs) and not tags.allow_nan
+    imputer = SimpleImputer(strategy="median") if imputes else "passthrough"
+    text_columns = [column.name for column in dataset.inputs if _is_text(column)]
+    if not text_columns:
+        return Pipeline([("impute", imputer), ("predict", estimator)]) if imputes else estimator
+    for name in text_columns:
+        _check_categories(dataset, name)
+    other_columns = [column.name for column in dataset.inputs if not _is_text(column)]
+    encode = ColumnTransformer(
+        [
+            ("numbers", imputer, other_columns),
+            ("texts", OneHotEncoder(handle_unknown="ignore"), text_columns),
+        ],
+        sparse_threshold=0.3 if tags.sparse else 0.0,
+    )
+    return Pipeline([("encode", encode), ("predict", estimator)])
+
+
+def _is_text(column: Column) -> bool:
+    return column.type is ColumnType.STRING
+
+
+def _misses_numbers(inputs: tuple[Column, ...]) -> bool:
+    return any(column.nullable and not _is_text(column) for column in inputs)
+
+
+def _check_categories(dataset: Dataset, name: str) -> None:
+    values = dataset.features[name].dropna()
+    categories = pd.Series(values.unique(), dtype=object)
+    numeric = pd.to_numeric(categories, errors="coerce").notna()
+    if _MOSTLY_NUMBERS <= numeric.mean() < 1:
+        odd = categories[~numeric].iloc[0]
+        raise DataError(
+            f"{dataset.name}: column {name!r} holds numbers, but also {odd!r} (row"
+            f" {_first(dataset, name, odd)}); correct that, or give a pipeline in"
+            " training.estimator.steps if these are names of categories"
+        )
+    if len(categories) > MOST_CATEGORIES:
+        raise DataError(
+            f"{dataset.name}: column {name!r} holds {len(categories)} different texts, too many for"
+            f" categories ({MOST_CATEGORIES}); list the columns to use in training.data.features,"
+            " or give a pipeline in training.estimator.steps"
+        )
+
+
+def _first(dataset: Dataset, name: str, value: str) -> int:
+    return int((dataset.features[name] == value).to_numpy().argmax()) + 1

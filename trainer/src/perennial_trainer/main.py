@@ -1,0 +1,142 @@
+"""The command ``perennial-trainer``: ``run`` is what a Job runs, ``generate`` makes data."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TextIO
+
+import structlog
+import typer
+from pydantic import ValidationError
+
+from perennial_core.errors import PerennialError
+from perennial_core.log import configure_logging
+from perennial_core.order import TrainingOrder
+from perennial_core.registry import Registry
+from perennial_core.resource.prediction_model import describe
+from perennial_core.settings import RegistrySettings, TrainerSettings
+from perennial_trainer.failure import (
+    ExitCode,
+    SpecError,
+    Terminated,
+    exit_code,
+    message_of,
+    write_termination_message,
+)
+
+_log = structlog.get_logger("perennial_trainer")
+_FORCED_END = 128 + signal.SIGTERM
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+
+@app.command()
+def run() -> None:
+    """Train the model that PERENNIAL_TRAINING_FILE orders, and publish it.
+
+    Exit codes: 0 published or skipped, 65 bad data, 78 bad spec (both: do not retry), 75 outage
+    (retry), 1 unexpected (retry).
+    """
+    with redirect_stdout(_stdout_for_logs_alone()):
+        configure_logging(os.environ.get("PERENNIAL_LOG_LEVEL", "INFO"))
+    logging.captureWarnings(True)
+    signal.signal(signal.SIGTERM, _terminate)
+    raise typer.Exit(_run())
+
+
+def _stdout_for_logs_alone() -> TextIO:
+    """Return standard output; whatever else writes there from now on goes to standard error."""
+    sys.stdout.flush()
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return stream
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _run() -> int:
+    """Do one run and report how it ended."""
+    termination_log: Path = TrainerSettings.model_fields["termination_log"].default
+    try:
+        settings, registry_settings = _settings()
+        termination_log = settings.termination_log
+        order = TrainingOrder.read(settings.training_file)
+        asyncio.run(_attempt(order, settings, registry_settings))
+    except Terminated as error:
+        return _failed(error, _FORCED_END, termination_log)
+    except PerennialError as error:
+        return _failed(error, exit_code(error), termination_log)
+    except Exception as error:  # noqa: BLE001 - logged with its traceback, and the run ends here
+        _log.exception("unexpected error")
+        return _failed(error, exit_code(error), termination_log)
+    return ExitCode.DONE
+
+
+def _failed(error: BaseException, code: int, termination_log: Path) -> int:
+    _log.error("failed", error=message_of(error), exit_code=int(code))
+    write_termination_message(termination_log, message_of(error))
+    return code
+
+
+def _settings() -> tuple[TrainerSettings, RegistrySettings]:
+    try:
+        return TrainerSettings(), RegistrySettings()
+    except ValidationError as error:
+        raise SpecError(f"environment of PERENNIAL_*: {describe(error)}") from None
+
+
+async def _attempt(
+    order: TrainingOrder, settings: TrainerSettings, registry_settings: RegistrySettings
+) -> None:
+    from perennial_trainer.run import Start, record_failure
+    from perennial_trainer.run import run as run_once
+
+    start = Start(order, settings)
+    async with Registry.from_settings(registry_settings) as registry:
+        try:
+            await run_once(start, registry)
+        except (Exception, Terminated) as error:
+            try:
+                await record_failure(start, registry, error)
+            except PerennialError as unrecorded:
+                _log.warning("failure not recorded", error=str(unrecorded))
+            raise
+
+
+@app.command()
+def generate(
+    file: Annotated[Path, typer.Argument(help="A .csv, .parquet or .jsonl file.")],
+    rows: Annotated[int, typer.Option(help="How many rows to write.")] = 1000,
+    noise: Annotated[float, typer.Option(help="Standard deviation of the noise.")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same rows.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the file's rows.")] = False,
+) -> None:
+    """Write rows of y = 2x + 3 plus noise; readers see the old file or the new one, whole."""
+    from perennial_trainer.data.sample import Linear
+    from perennial_trainer.generate import generate as write
+
+    try:
+        count = write(file, Linear(rows, noise, seed), append=append)
+    except PerennialError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(exit_code(error)) from None
+    typer.echo(f"{file}: {count} rows")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

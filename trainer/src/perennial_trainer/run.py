@@ -1,0 +1,148 @@
+"""One run: reads the data, ends early when nothing changed, else trains and publishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from perennial_core.identity import Version, digest_of
+from perennial_core.manifest import Manifest, ManifestBody
+from perennial_core.order import TrainingOrder
+from perennial_core.registry import Registry, Run, RunOutcome, VersionNotFound
+from perennial_core.settings import TrainerSettings
+from perennial_trainer.data.dataset import build_dataset
+from perennial_trainer.data.fingerprint import fingerprint
+from perennial_trainer.data.rows import read_rows
+from perennial_trainer.estimator.build import build_estimator, task_of
+from perennial_trainer.failure import is_retryable, message_of
+from perennial_trainer.incumbent import load_incumbent
+from perennial_trainer.training import Candidate, train
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run is told, and when it began."""
+
+    order: TrainingOrder
+    settings: TrainerSettings
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
+
+
+async def run(start: Start, registry: Registry) -> Version:
+    """Train and publish, or find that nothing changed.
+
+    Returns:
+        The published version, or the one that stands for the same data and spec.
+
+    Raises:
+        UserError: Data or spec have to change; nothing was published.
+        Outage: Trying again later may help; nothing was published.
+    """
+    order = start.order
+    latest = await _latest(registry, order)
+    spec = order.training.estimator
+    estimator = build_estimator(spec, start.settings.allowed_modules)
+    task = task_of(estimator, spec)
+    dataset = build_dataset(read_rows(order.training.data, start.settings), task)
+    data_fingerprint = fingerprint(dataset)
+    _log.info("data read", data=dataset.name, rows=dataset.count, features=len(dataset.inputs))
+    if latest is not None and _is_unchanged(order, latest, data_fingerprint):
+        return await _skip(start, registry, latest)
+    incumbent = await load_incumbent(registry, order.key, start.settings.trusted_types)
+    candidate = train(order, estimator, task, dataset, incumbent, start.settings.trusted_types)
+    return await _publish(start, registry, candidate, data_fingerprint)
+
+
+async def _latest(registry: Registry, order: TrainingOrder) -> Manifest | None:
+    version = await registry.latest(order.key)
+    if version is None:
+        return None
+    try:
+        return await registry.manifest(order.key, version)
+    except VersionNotFound:
+        return None
+
+
+def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str) -> bool:
+    return (
+        order.training.data.skip_unchanged
+        and latest.data_fingerprint == data_fingerprint
+        and latest.training_spec_hash == order.training.content_hash()
+    )
+
+
+async def _skip(start: Start, registry: Registry, latest: Manifest) -> Version:
+    message = f"neither data nor training spec changed since version {latest.version}"
+    skipped = _record(start, RunOutcome.SKIPPED, message).model_copy(
+        update={"version": latest.version, "data_fingerprint": latest.data_fingerprint}
+    )
+    await registry.record_run(start.order.key, skipped)
+    _log.info("skipped", version=latest.version, reason=message)
+    return latest.version
+
+
+async def _publish(
+    start: Start, registry: Registry, candidate: Candidate, data_fingerprint: str
+) -> Version:
+    body = _manifest(start, candidate, data_fingerprint)
+    artifact = candidate.serialized.artifact
+    publication = await registry.publish(start.order.key, body, artifact, started=start.at)
+    _log.info(
+        "published",
+        version=publication.version,
+        repeated=publication.repeated,
+        format=body.format,
+        size=body.size,
+        metrics=_shown(body.metrics.candidate),
+        parity_error=body.parity.error,
+        duration_seconds=body.duration_seconds,
+    )
+    return publication.version
+
+
+def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> ManifestBody:
+    serialized, order = candidate.serialized, start.order
+    return ManifestBody(
+        **dict(serialized.signature),
+        digest=digest_of(serialized.artifact),
+        size=len(serialized.artifact),
+        created=datetime.now(UTC),
+        run_id=start.settings.run_id,
+        estimator=order.training.estimator.to_json(),
+        example=candidate.example,
+        metrics=candidate.metrics,
+        rows=candidate.rows,
+        data_fingerprint=data_fingerprint,
+        training_spec_hash=order.training.content_hash(),
+        parity=serialized.parity,
+        duration_seconds=round(time.monotonic() - start.clock, 3),
+    )
+
+
+def _shown(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if score is None else round(score, 6) for name, score in metrics.items()}
+
+
+async def record_failure(start: Start, registry: Registry, error: BaseException) -> None:
+    """Record that the run failed."""
+    failed = _record(start, RunOutcome.FAILED, message_of(error))
+    retryable = failed.model_copy(update={"retryable": is_retryable(error)})
+    await registry.record_run(start.order.key, retryable)
+
+
+def _record(start: Start, outcome: RunOutcome, message: str) -> Run:
+    return Run(
+        run_id=start.settings.run_id,
+        outcome=outcome,
+        started=start.at,
+        ended=datetime.now(UTC),
+        message=message,
+        training_spec_hash=start.order.training.content_hash(),
+    )

@@ -1,0 +1,83 @@
+"""Converts a fitted estimator to ONNX, by skl2onnx.
+
+The graph is as perennial_core.artifact.onnx_model takes it: one matrix of numbers or one tensor a
+column; first output the prediction, second the probabilities of a classifier that has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+from perennial_core.manifest import Column, ColumnType, Task
+from perennial_trainer.serialization.size import too_large_for_onnx
+
+Precision = Literal["float64", "float32"]
+
+
+class NotConvertible(Exception):
+    """The estimator has no ONNX form, or none of this layout and precision."""
+
+
+def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Precision) -> bytes:
+    """Return the estimator as an ONNX model.
+
+    Raises:
+        NotConvertible: skl2onnx has no converter, or the one it has does not apply here.
+    """
+    reason = too_large_for_onnx(estimator)
+    if reason is not None:
+        raise NotConvertible(reason)
+    try:
+        model = _convert(estimator, _types(estimator, inputs, precision), task)
+    except Exception as error:  # skl2onnx raises whatever its converters stumble over
+        raise NotConvertible(f"{type(error).__name__}: {error}") from error
+    has_probabilities = task is Task.CLASSIFICATION and hasattr(estimator, "predict_proba")
+    del model.graph.output[2 if has_probabilities else 1 :]
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _convert(estimator: Any, types: list[tuple[str, object]], task: Task) -> Any:
+    from skl2onnx import convert_sklearn
+
+    from perennial_trainer.serialization.converters import CONVERTERS
+
+    convert = partial(
+        convert_sklearn,
+        estimator,
+        name="perennial",
+        initial_types=types,
+        custom_conversion_functions=CONVERTERS,
+    )
+    if task is Task.REGRESSION:
+        return convert()
+    try:
+        return convert(options={id(estimator): {"zipmap": False}})
+    except NameError:  # so skl2onnx says that this classifier has no such option, and needs none
+        return convert()
+
+
+def _types(
+    estimator: Any, inputs: Sequence[Column], precision: Precision
+) -> list[tuple[str, object]]:
+    """Return the graph's inputs: one matrix, or a tensor for each column."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+
+    number = DoubleTensorType if precision == "float64" else FloatTensorType
+    is_text = [column.type is ColumnType.STRING for column in inputs]
+    if not any(is_text) and not _picks_columns(estimator):
+        return [("features", number([None, len(inputs)]))]
+    return [
+        (column.name, (StringTensorType if text else number)([None, 1]))
+        for column, text in zip(inputs, is_text, strict=True)
+    ]
+
+
+def _picks_columns(estimator: Any) -> bool:
+    """Return whether some part takes columns by their names, which a matrix does not have."""
+    from sklearn.compose import ColumnTransformer
+
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(isinstance(part, ColumnTransformer) for part in parts)

@@ -1,0 +1,133 @@
+"""Finds the artifact for an estimator: ONNX if it predicts the same, else skops, else none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+from perennial_core.artifact import (
+    ArtifactUnusable,
+    InstanceRefused,
+    Predictions,
+    load_model,
+)
+from perennial_core.manifest import ArtifactFormat, Parity, Signature
+from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.serialization.onnx_graph import (
+    NotConvertible,
+    Precision,
+    to_onnx,
+)
+from perennial_trainer.serialization.parity import TOLERANCES, Disparity, ask, joined, parity_error
+
+_LIBRARIES = {
+    ArtifactFormat.ONNX: ("numpy", "onnx", "scikit-learn", "skl2onnx"),
+    ArtifactFormat.SKOPS: ("numpy", "scikit-learn", "skops"),
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows and what the estimator itself predicts for them."""
+
+    features: pd.DataFrame
+    expected: Predictions
+
+
+@dataclass(frozen=True)
+class Serialized:
+    """An artifact that predicts what the estimator predicts."""
+
+    artifact: bytes
+    signature: Signature
+    parity: Parity
+    predictions: tuple[Predictions, ...]
+    """Its own predictions for the rows of each check."""
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    name: str
+    format: ArtifactFormat
+    precision: Precision
+    make: Callable[[], bytes]
+
+
+def serialize(
+    estimator: Any, signature: Signature, checks: Sequence[Checked], trusted_types: Sequence[str]
+) -> Serialized:
+    """Return the first artifact that passes the checks.
+
+    Args:
+        estimator: Fitted.
+        signature: Of the estimator; format and what follows from it are filled in here.
+        checks: Rows for which artifact and estimator must predict the same.
+        trusted_types: Types that a skops artifact may need beyond the project's own list.
+
+    Raises:
+        SpecError: None passes; the text says why.
+    """
+    problems: dict[str, str] = {}
+    for attempt in _attempts(estimator, signature):
+        try:
+            return _serialized(attempt, signature, checks, trusted_types)
+        except (NotConvertible, ArtifactUnusable, InstanceRefused, Disparity) as error:
+            problems[attempt.name] = brief(error, 300)
+    raise SpecError(
+        "training.estimator: nothing can be published that predicts the same: "
+        + "; ".join(f"as {name}: {problem}" for name, problem in problems.items())
+    )
+
+
+def _attempts(estimator: Any, signature: Signature) -> Iterator[_Attempt]:
+    precisions: tuple[Precision, ...] = ("float64", "float32")
+    for precision in precisions:
+        make = partial(to_onnx, estimator, signature.inputs, signature.task, precision)
+        yield _Attempt(f"ONNX of {precision}", ArtifactFormat.ONNX, precision, make)
+    yield _Attempt("skops", ArtifactFormat.SKOPS, "float64", partial(_to_skops, estimator))
+
+
+def _to_skops(estimator: Any) -> bytes:
+    from skops import io
+
+    try:
+        content: bytes = io.dumps(estimator)
+    except Exception as error:  # skops lets through what a type's own reduction raises
+        raise NotConvertible(f"{type(error).__name__}: {error}") from error
+    return content
+
+
+def _serialized(
+    attempt: _Attempt,
+    signature: Signature,
+    checks: Sequence[Checked],
+    trusted_types: Sequence[str],
+) -> Serialized:
+    artifact = attempt.make()
+    full = signature.model_copy(
+        update={
+            "format": attempt.format,
+            "libraries": {name: version(name) for name in _LIBRARIES[attempt.format]},
+            "trusted_types": _needed_types(attempt.format, artifact),
+        }
+    )
+    model = load_model(full, artifact, trusted_types=trusted_types)
+    predictions = tuple(ask(model, check.features) for check in checks)
+    tolerance = TOLERANCES[attempt.precision]
+    expected = joined([check.expected for check in checks])
+    error = parity_error(expected, joined(list(predictions)), tolerance)
+    parity = Parity(error=error, tolerance=tolerance, precision=attempt.precision)
+    return Serialized(artifact, full, parity, predictions)
+
+
+def _needed_types(kind: ArtifactFormat, artifact: bytes) -> list[str]:
+    if kind is ArtifactFormat.ONNX:
+        return []
+    from skops import io
+
+    return sorted(io.get_untrusted_types(data=artifact))

@@ -1,0 +1,155 @@
+"""Fits the estimator, serializes and measures it: all of a run that needs no registry.
+
+What is published is fitted on the training part alone, so that what was measured on the holdout is
+what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from perennial_core.artifact.frame import estimator_predictions
+from perennial_core.artifact.model import Predictions
+from perennial_core.manifest import (
+    ArtifactFormat,
+    Column,
+    ColumnType,
+    Metrics,
+    Rows,
+    Signature,
+    Task,
+)
+from perennial_core.order import TrainingOrder
+from perennial_trainer.data.dataset import Dataset
+from perennial_trainer.data.holdout import Division, Part, divide
+from perennial_trainer.estimator.build import name_of
+from perennial_trainer.estimator.preprocessing import with_preprocessing
+from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.incumbent import Incumbent, truth, with_incumbent
+from perennial_trainer.metrics import scores
+from perennial_trainer.serialization.serialize import Checked, Serialized, serialize
+
+_TRAINING_ROWS_CHECKED = 1000
+
+Example = list[str | int | float | bool | None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that can be published."""
+
+    serialized: Serialized
+    metrics: Metrics
+    rows: Rows
+    example: Example
+    """The first row of the holdout."""
+
+
+def train(
+    order: TrainingOrder,
+    estimator: Any,
+    task: Task,
+    dataset: Dataset,
+    incumbent: Incumbent | None,
+    trusted_types: Sequence[str],
+) -> Candidate:
+    """Return the fitted, serialized and measured model.
+
+    Args:
+        order: What to train.
+        estimator: Unfitted, as the spec describes it.
+        task: What it predicts.
+        dataset: All rows.
+        incumbent: What serves, to be measured on the same holdout.
+        trusted_types: Types that a skops artifact may need beyond the project's own list.
+
+    Raises:
+        DataError: The rows do not suffice.
+        SpecError: The estimator cannot be fitted to the rows, or not be published.
+    """
+    spec = order.training.estimator
+    if spec.steps is None:
+        estimator = with_preprocessing(estimator, dataset)
+    division = divide(dataset, order.training.data.holdout, task)
+    _fit(estimator, division.training, name_of(spec))
+    signature = _signature(order.model, estimator, task, dataset)
+    checks = _checks(estimator, division, signature, name_of(spec))
+    serialized = serialize(estimator, signature, checks, trusted_types)
+    holdout, signature = division.holdout, serialized.signature
+    candidate = scores(truth(holdout, signature), serialized.predictions[0], signature)
+    return Candidate(
+        serialized,
+        with_incumbent(candidate, incumbent, holdout, signature),
+        Rows(training=len(division.training), holdout=len(holdout)),
+        _example(holdout, signature.inputs),
+    )
+
+
+def _fit(estimator: Any, part: Part, name: str) -> None:
+    try:
+        estimator.fit(part.features, part.target)
+    except Exception as error:  # whatever it raises, spec or data have to change
+        raise SpecError(
+            f"training.estimator: {name} cannot be fitted to this data: {brief(error)}"
+        ) from error
+
+
+def _signature(model: str, estimator: Any, task: Task, dataset: Dataset) -> Signature:
+    return Signature(
+        model=model,
+        format=ArtifactFormat.ONNX,
+        inputs=list(dataset.inputs),
+        outputs=[dataset.target.column],
+        task=task,
+        classes=_classes(estimator, dataset.target.column) if task is Task.CLASSIFICATION else None,
+        libraries={},
+    )
+
+
+def _classes(estimator: Any, target: Column) -> list[str | int | float | bool]:
+    classes = estimator.classes_.tolist()
+    return [bool(label) for label in classes] if target.type is ColumnType.BOOL else classes
+
+
+def _checks(
+    estimator: Any, division: Division, signature: Signature, name: str
+) -> tuple[Checked, ...]:
+    """Return what the estimator predicts for the holdout and for some of what it was fitted on."""
+    parts = (division.holdout.features, division.training.features.iloc[:_TRAINING_ROWS_CHECKED])
+    return tuple(Checked(part, _predict(estimator, part, signature, name)) for part in parts)
+
+
+def _predict(estimator: Any, rows: pd.DataFrame, signature: Signature, name: str) -> Predictions:
+    try:
+        predictions = estimator_predictions(estimator, rows, signature)
+    except Exception as error:  # whatever it raises, spec or data have to change
+        raise SpecError(
+            f"training.estimator: {name} cannot predict for its own data: {brief(error)}"
+        ) from error
+    numbers = predictions.values if signature.task is Task.REGRESSION else predictions.probabilities
+    if numbers is not None and not np.isfinite(numbers).all():
+        raise SpecError(
+            f"training.estimator: {name} does not predict a finite number for every row"
+        )
+    return predictions
+
+
+def _example(holdout: Part, inputs: Sequence[Column]) -> Example:
+    return [_plain(holdout.features[column.name].iloc[0], column) for column in inputs]
+
+
+def _plain(value: Any, column: Column) -> str | float | bool | None:
+    if pd.isna(value):
+        return None
+    match column.type:
+        case ColumnType.STRING:
+            return str(value)
+        case ColumnType.BOOL:
+            return bool(value)
+        case _:
+            return float(value)
