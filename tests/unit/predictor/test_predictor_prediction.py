@@ -1,0 +1,115 @@
+"""What a loaded version answers, against scikit-learn itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from served_models import FittedModel, iris, line, mixed, plane, without_onnx
+
+from perennial_core.artifact import ArtifactUnusable
+from perennial_core.manifest import ArtifactFormat
+from perennial_core.settings import PredictorSettings
+from perennial_predictor.problems import Problem
+from perennial_predictor.served import ServedVersion, StoredVersion, load
+
+
+def ask(served: ServedVersion, instances: list[Any]) -> dict[str, Any]:
+    answer = served.answer_body(json.dumps({"instances": instances}).encode())
+    return dict(json.loads(answer))
+
+
+@pytest.mark.parametrize("build", [line, plane, mixed, without_onnx])
+def test_a_regressor_predicts_what_scikit_learn_predicts(build: Callable[[], FittedModel]) -> None:
+    model = build()
+    answer = ask(model.served(version=7), model.instances())
+    expected = model.estimator.predict(model.rows)
+    np.testing.assert_allclose(answer["predictions"], expected, rtol=1e-6)
+    assert (answer["model"], answer["version"]) == ("tests/model", 7)
+
+
+def test_position_and_name_mean_the_same() -> None:
+    model = mixed()
+    by_name = [dict(zip(model.rows.columns, row, strict=True)) for row in model.instances()]
+    served = model.served()
+    assert ask(served, by_name) == ask(served, model.instances())
+
+
+def test_a_classifier_gives_labels_and_probabilities() -> None:
+    model = iris()
+    answer = ask(model.served(), model.instances())
+    assert answer["predictions"] == list(model.estimator.predict(model.rows))
+    assert answer["classes"] == list(model.estimator.classes_)
+    expected = model.estimator.predict_proba(model.rows)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
+
+
+def test_one_instance_gives_the_same_as_a_query() -> None:
+    model = iris()
+    served, instance = model.served(), model.instances()[100]
+    query = "&".join(
+        f"{name}={value}" for name, value in zip(model.rows.columns, instance, strict=True)
+    )
+    one = served.answer_query(query.replace(" ", "+").encode())
+    many = ask(served, [instance])
+    assert [one.prediction] == many["predictions"]
+    assert [one.probabilities] == many["probabilities"]
+    assert one.classes == many["classes"]
+
+
+def test_an_artifact_without_onnx_form_is_served_too() -> None:
+    assert without_onnx().served().manifest.format is ArtifactFormat.SKOPS
+
+
+def test_values_that_the_model_refuses_are_a_problem_of_the_request() -> None:
+    served, instance = mixed().served(), [1.0, 2, True, "red", "unknown"]
+    with pytest.raises(Problem, match="The model refuses the values") as caught:
+        ask(served, [instance])
+    assert caught.value.status == 422
+
+
+def test_a_prediction_beyond_all_numbers_is_a_problem_of_the_request() -> None:
+    with pytest.raises(Problem, match="instance 1: the model's prediction is not a finite") as it:
+        ask(line().served(), [1.0, 1.7e308])
+    assert it.value.status == 422
+
+
+def test_more_instances_than_allowed_are_refused() -> None:
+    served = line().served(max_instances=2)
+    assert len(ask(served, [1, 2])["predictions"]) == 2
+    with pytest.raises(Problem, match="length <= 2"):
+        ask(served, [1, 2, 3])
+
+
+SETTINGS = PredictorSettings(model="tests/model")
+
+
+def test_a_version_that_cannot_predict_for_its_own_example_is_not_served() -> None:
+    stored = mixed().stored()
+    manifest = stored.manifest.model_copy(update={"example": [1.0, 2, True, "red", "unknown"]})
+    with pytest.raises(ArtifactUnusable, match="version 1 cannot predict"):
+        load(StoredVersion(manifest, stored.artifact), SETTINGS)
+
+
+def test_a_version_without_an_example_may_refuse_made_up_values() -> None:
+    stored = mixed().stored()
+    manifest = stored.manifest.model_copy(update={"example": None})
+    served = load(StoredVersion(manifest, stored.artifact), SETTINGS)
+    assert ask(served, mixed().instances())["predictions"]
+
+
+def test_a_version_that_predicts_something_else_than_rows_is_not_served() -> None:
+    stored = plane().stored()
+    inputs = [*stored.manifest.inputs, stored.manifest.inputs[0].model_copy(update={"name": "x3"})]
+    manifest = stored.manifest.model_copy(update={"inputs": inputs})
+    with pytest.raises(ArtifactUnusable):
+        load(StoredVersion(manifest, stored.artifact), SETTINGS)
+
+
+def test_damaged_bytes_are_not_served() -> None:
+    stored = line().stored()
+    with pytest.raises(ArtifactUnusable):
+        load(StoredVersion(stored.manifest, stored.artifact[:-50]), SETTINGS)
