@@ -2,7 +2,7 @@
 {{- define "perennial.operator.rules" -}}
 - apiGroups: [perennial.dev]
   resources: [predictionmodels]
-  verbs: [get, list, watch, patch, update]
+  verbs: [get, list, watch, patch]
 - apiGroups: [perennial.dev]
   resources: [predictionmodels/status]
   verbs: [patch]
@@ -10,7 +10,10 @@
   resources: [predictionmodels/finalizers] # to own objects that block the model's deletion
   verbs: [update]
 - apiGroups: [batch]
-  resources: [cronjobs, jobs]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [batch]
+  resources: [cronjobs]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments]
@@ -23,8 +26,8 @@
   verbs: [create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list]
 - apiGroups: ["", events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
