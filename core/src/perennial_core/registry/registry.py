@@ -272,14 +272,14 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Remove all but the newest ``limit`` versions and those that serve or are protected.
 
         Returns:
-            The removed versions, ascending; none when something was published or began to serve
-            meanwhile, for the caller comes again.
+            The removed versions, ascending; none when versions came or went or another began to
+            serve meanwhile, for the caller comes again.
         """
         keys = ModelKeys(key)
         with translated_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(keys.version).get(keys.serving).zrange(keys.versions, 0, -1)
-                latest, serving, members = await pipe.execute()
+                pipe.get(keys.serving).zrange(keys.versions, 0, -1)
+                serving, members = await pipe.execute()
         versions = [Version(int(member)) for member in members]
         safe = set(protected)
         if serving is not None:
@@ -294,11 +294,11 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         with translated_errors():
             done = await self._retain_script(
                 keys=[
-                    *(keys.version, keys.serving, keys.versions, keys.failures),
+                    *(keys.versions, keys.serving, keys.failures),
                     *(keys.manifest(version) for version in removed),
                     *(keys.artifact(digest) for digest in sorted(orphans)),
                 ],
-                args=[latest or "", serving or "", *removed],
+                args=[b" ".join(members), serving or "", *removed],
             )
         return removed if done else []
 
