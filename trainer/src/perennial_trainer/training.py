@@ -10,11 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from perennial_core.artifact.frame import estimator_predictions
-from perennial_core.artifact.model import Predictions
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
@@ -26,15 +23,14 @@ from perennial_core.manifest import (
 )
 from perennial_core.order import TrainingOrder
 from perennial_trainer.data.dataset import Dataset
-from perennial_trainer.data.holdout import Division, Part, divide
+from perennial_trainer.data.holdout import Part, divide
 from perennial_trainer.estimator.build import name_of
 from perennial_trainer.estimator.preprocessing import with_preprocessing
 from perennial_trainer.failure import SpecError, brief
 from perennial_trainer.incumbent import Incumbent, truth, with_incumbent
 from perennial_trainer.metrics import scores
-from perennial_trainer.serialization.serialize import Checked, Serialized, serialize
-
-_TRAINING_ROWS_CHECKED = 1000
+from perennial_trainer.serialization.checks import build_checks
+from perennial_trainer.serialization.serialize import Serialized, serialize
 
 Example = list[str | int | float | bool | None]
 
@@ -78,7 +74,7 @@ def train(
     division = divide(dataset, order.training.data.holdout, task)
     _fit(estimator, division.training, name_of(spec))
     signature = _signature(order.model, estimator, task, dataset)
-    checks = _checks(estimator, division, signature, name_of(spec))
+    checks = build_checks(estimator, division, signature)
     serialized = serialize(estimator, signature, checks, trusted_types)
     holdout, signature = division.holdout, serialized.signature
     candidate = scores(truth(holdout, signature), serialized.predictions[0], signature)
@@ -114,29 +110,6 @@ def _signature(model: str, estimator: Any, task: Task, dataset: Dataset) -> Sign
 def _classes(estimator: Any, target: Column) -> list[str | int | float | bool]:
     classes = estimator.classes_.tolist()
     return [bool(label) for label in classes] if target.type is ColumnType.BOOL else classes
-
-
-def _checks(
-    estimator: Any, division: Division, signature: Signature, name: str
-) -> tuple[Checked, ...]:
-    """Return what the estimator predicts for the holdout and for some of what it was fitted on."""
-    parts = (division.holdout.features, division.training.features.iloc[:_TRAINING_ROWS_CHECKED])
-    return tuple(Checked(part, _predict(estimator, part, signature, name)) for part in parts)
-
-
-def _predict(estimator: Any, rows: pd.DataFrame, signature: Signature, name: str) -> Predictions:
-    try:
-        predictions = estimator_predictions(estimator, rows, signature)
-    except Exception as error:  # whatever it raises, spec or data have to change
-        raise SpecError(
-            f"training.estimator: {name} cannot predict for its own data: {brief(error)}"
-        ) from error
-    numbers = predictions.values if signature.task is Task.REGRESSION else predictions.probabilities
-    if numbers is not None and not np.isfinite(numbers).all():
-        raise SpecError(
-            f"training.estimator: {name} does not predict a finite number for every row"
-        )
-    return predictions
 
 
 def _example(holdout: Part, inputs: Sequence[Column]) -> Example:

@@ -1,13 +1,14 @@
 """Models in ONNX, run by onnxruntime.
 
 The graph has one input tensor of shape (n, features) when all inputs are numbers, else one of shape
-(n, 1) for each column by its name. Its first output is the prediction, its second (only of a
+(n, 1) for each column, in their order. Its first output is the prediction, its second (only of a
 classifier that gives them) the probabilities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,10 @@ MISSING_TEXT = "nan"
 """ONNX strings have no missing value; skl2onnx writes the category of missing values so."""
 
 _ERRORS_ONLY = 3
-_NUMPY_TYPES = {"tensor(double)": np.float64, "tensor(float)": np.float32}
+_NUMBERS: dict[str, type[np.floating[Any]]] = {
+    "tensor(double)": np.float64,
+    "tensor(float)": np.float32,
+}
 
 
 class OnnxModel(LoadedModel):
@@ -39,28 +43,27 @@ class OnnxModel(LoadedModel):
     def __init__(self, manifest: Signature, artifact: bytes, threads: int | None) -> None:
         self.manifest = manifest
         self._session = _session(artifact, threads)
-        self._inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
+        self._inputs = [_Input.of(tensor) for tensor in self._session.get_inputs()]
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
-        first = next(iter(self._inputs.values()))
-        self._matrix_name: str = first.name
-        self._matrix_type = _NUMPY_TYPES.get(first.type)
-        self.is_matrix = are_numbers(manifest) and _width(first) == len(manifest.inputs)
+        widths = [tensor.width for tensor in self._inputs]
+        self.is_matrix = are_numbers(manifest) and widths == [len(manifest.inputs)]
         self._check_graph()
 
     def predict_matrix(self, matrix: Array) -> Predictions:
-        tensor = np.ascontiguousarray(matrix, dtype=self._matrix_type)
-        return self._run({self._matrix_name: tensor}, len(matrix))
+        if not self.is_matrix:
+            return self.predict({c.name: matrix[:, i] for i, c in enumerate(self.manifest.inputs)})
+        features = self._inputs[0]
+        tensor = np.ascontiguousarray(matrix, dtype=features.number)
+        return self._run({features.name: tensor}, len(matrix))
 
     def predict(self, columns: Mapping[str, Array]) -> Predictions:
         if self.is_matrix:
             return self.predict_matrix(self._stacked(columns))
-        tensors = {name: self._tensor(name, columns[name]) for name in self._inputs}
-        return self._run(tensors, len(next(iter(tensors.values()))))
-
-    def _tensor(self, name: str, column: Array) -> Array:
-        kind = _NUMPY_TYPES.get(self._inputs[name].type)
-        flat = texts(column, MISSING_TEXT) if kind is None else numbers(column).astype(kind)
-        return flat.reshape(-1, 1)
+        tensors = {
+            tensor.name: tensor.filled(columns[column.name])
+            for tensor, column in zip(self._inputs, self.manifest.inputs, strict=True)
+        }
+        return self._run(tensors, len(columns[self.manifest.inputs[0].name]))
 
     def _run(self, tensors: dict[str, Array], rows: int) -> Predictions:
         try:
@@ -70,18 +73,38 @@ class OnnxModel(LoadedModel):
             raise InstanceRefused(f"{self.manifest.model}: {error}") from error
 
     def _check_graph(self) -> None:
-        known = {column.name for column in self.manifest.inputs}
-        unknown = sorted(set(self._inputs) - known)
-        if unknown and not self.is_matrix:
+        needed = 1 if self.is_matrix else len(self.manifest.inputs)
+        if len(self._inputs) != needed:
             raise ArtifactUnusable(
-                f"{self.manifest.model}: the ONNX graph needs inputs that the manifest does not"
-                f" name: {', '.join(unknown)}"
+                f"{self.manifest.model}: the ONNX graph takes {len(self._inputs)} inputs; the"
+                f" manifest names {len(self.manifest.inputs)}"
             )
         if len(self._outputs) not in (1, 2):
             raise ArtifactUnusable(
                 f"{self.manifest.model}: the ONNX graph has {len(self._outputs)} outputs;"
                 " expected the prediction and, of a classifier, the probabilities"
             )
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An input tensor of the graph."""
+
+    name: str
+    number: type[np.floating[Any]] | None
+    """Its type; None: text."""
+    width: int | None
+
+    @classmethod
+    def of(cls, tensor: Any) -> _Input:
+        width = tensor.shape[1] if len(tensor.shape) == 2 else None
+        return cls(tensor.name, _NUMBERS.get(tensor.type), width)
+
+    def filled(self, column: Array) -> Array:
+        """Return a column, shape (n,), as this tensor, shape (n, 1)."""
+        if self.number is None:
+            return texts(column, MISSING_TEXT).reshape(-1, 1)
+        return numbers(column).astype(self.number, copy=False).reshape(-1, 1)
 
 
 def _session(artifact: bytes, threads: int | None) -> Any:
@@ -92,7 +115,3 @@ def _session(artifact: bytes, threads: int | None) -> Any:
     if threads is not None:
         options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
-
-
-def _width(tensor: Any) -> int | None:
-    return tensor.shape[1] if len(tensor.shape) == 2 else None

@@ -83,7 +83,7 @@ def convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
 
 
 class _PlainAttributes:
-    """A container whose nodes get Python's numbers instead of numpy's."""
+    """A container whose nodes get Python's ints where skl2onnx gives numpy's, and bools."""
 
     def __init__(self, container: Any) -> None:
         self._container = container
@@ -98,11 +98,11 @@ class _PlainAttributes:
 def _plain(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    return [item.item() if isinstance(item, np.generic) else item for item in value]
+    return [int(item) if isinstance(item, bool | np.integer) else item for item in value]
 
 
 def convert_hist_gradient_boosting(scope: Any, operator: Any, container: Any) -> None:
-    """Write the trees; skl2onnx's converter alone gives onnx the np.uint32 that it refuses."""
+    """Write the trees; skl2onnx's converter alone gives onnx ints that it refuses."""
     is_classifier = isinstance(operator.raw_operator, HistGradientBoostingClassifier)
     convert = (
         convert_sklearn_random_forest_classifier

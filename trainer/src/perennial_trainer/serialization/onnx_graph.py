@@ -11,13 +11,21 @@ from functools import partial
 from typing import Any, Literal
 
 from perennial_core.manifest import Column, ColumnType, Task
-from perennial_trainer.serialization.size import too_large_for_onnx
+from perennial_trainer.serialization.fitted import has_trees, too_large_for_onnx
 
 Precision = Literal["float64", "float32"]
 
 
 class NotConvertible(Exception):
     """The estimator has no ONNX form, or none of this layout and precision."""
+
+
+def precisions(estimator: Any) -> tuple[Precision, ...]:
+    """Return the types of numbers to try, the better one first.
+
+    scikit-learn's trees round their inputs to float32 themselves, and ONNX's answer in float32.
+    """
+    return ("float32",) if has_trees(estimator) else ("float64", "float32")
 
 
 def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Precision) -> bytes:
@@ -41,6 +49,7 @@ def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Pre
 
 def _convert(estimator: Any, types: list[tuple[str, object]], task: Task) -> Any:
     from skl2onnx import convert_sklearn
+    from sklearn.svm import LinearSVC
 
     from perennial_trainer.serialization.converters import CONVERTERS
 
@@ -55,8 +64,8 @@ def _convert(estimator: Any, types: list[tuple[str, object]], task: Task) -> Any
         return convert()
     try:
         return convert(options={id(estimator): {"zipmap": False}})
-    except NameError:  # so skl2onnx says that this classifier has no such option, and needs none
-        return convert()
+    except NameError:  # so skl2onnx says that a classifier does not know this option
+        return convert(options={LinearSVC: {"raw_scores": False}})
 
 
 def _types(

@@ -8,8 +8,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
-
 from perennial_core.artifact import (
     ArtifactUnusable,
     InstanceRefused,
@@ -18,9 +16,11 @@ from perennial_core.artifact import (
 )
 from perennial_core.manifest import ArtifactFormat, Parity, Signature
 from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.serialization.checks import Checked
 from perennial_trainer.serialization.onnx_graph import (
     NotConvertible,
     Precision,
+    precisions,
     to_onnx,
 )
 from perennial_trainer.serialization.parity import TOLERANCES, Disparity, ask, joined, parity_error
@@ -29,14 +29,6 @@ _LIBRARIES = {
     ArtifactFormat.ONNX: ("numpy", "onnx", "scikit-learn", "skl2onnx"),
     ArtifactFormat.SKOPS: ("numpy", "scikit-learn", "skops"),
 }
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Rows and what the estimator itself predicts for them."""
-
-    features: pd.DataFrame
-    expected: Predictions
 
 
 @dataclass(frozen=True)
@@ -72,23 +64,22 @@ def serialize(
     Raises:
         SpecError: None passes; the text says why.
     """
-    problems: dict[str, str] = {}
+    problems: dict[str, str] = {}  # the first attempt that had it, by problem
     for attempt in _attempts(estimator, signature):
         try:
             return _serialized(attempt, signature, checks, trusted_types)
         except (NotConvertible, ArtifactUnusable, InstanceRefused, Disparity) as error:
-            problems[attempt.name] = brief(error, 300)
+            problems.setdefault(brief(error, 200), attempt.name)
     raise SpecError(
         "training.estimator: nothing can be published that predicts the same: "
-        + "; ".join(f"as {name}: {problem}" for name, problem in problems.items())
+        + "; ".join(f"as {name}: {problem}" for problem, name in problems.items())
     )
 
 
 def _attempts(estimator: Any, signature: Signature) -> Iterator[_Attempt]:
-    precisions: tuple[Precision, ...] = ("float64", "float32")
-    for precision in precisions:
+    for precision in precisions(estimator):
         make = partial(to_onnx, estimator, signature.inputs, signature.task, precision)
-        yield _Attempt(f"ONNX of {precision}", ArtifactFormat.ONNX, precision, make)
+        yield _Attempt(f"ONNX ({precision})", ArtifactFormat.ONNX, precision, make)
     yield _Attempt("skops", ArtifactFormat.SKOPS, "float64", partial(_to_skops, estimator))
 
 

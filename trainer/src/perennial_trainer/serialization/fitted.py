@@ -1,4 +1,4 @@
-"""Says which estimators are too large for ONNX, before the attempt takes all memory."""
+"""Looks into fitted estimators: what is too large for ONNX, and what holds trees."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def too_large_for_onnx(estimator: Any) -> str | None:
     if compared > MOST_COMPARED_ROWS:
         return f"it compares with {compared} training rows, more than {MOST_COMPARED_ROWS}"
     return None
+
+
+def has_trees(estimator: Any) -> bool:
+    """Return whether a fitted estimator predicts by trees, alone or among others."""
+    return any(hasattr(part, "tree_") or hasattr(part, "_predictors") for part in _parts(estimator))
 
 
 def _compared_rows(part: Any) -> int:
