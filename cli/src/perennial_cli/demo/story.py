@@ -28,7 +28,7 @@ ROWS = 1000
 CONNECTIONS = 4
 _STEP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_ENOUGH_ANSWERS = 100
+_ENOUGH_ANSWERS = 500
 """So many requests a version answers before the story goes on."""
 
 
@@ -135,7 +135,7 @@ class Demo:
         self._data.mkdir(exist_ok=True)
         file = str(self._data / "points.csv")
         async with module_process(
-            *("perennial_trainer", "generate", file),
+            *("perennial_trainer.main", "generate", file),
             *("--rows", str(ROWS), "--seed", str(seed), *arguments),
             settings={},
             log=self._log,

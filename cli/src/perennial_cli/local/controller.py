@@ -11,7 +11,7 @@ from typing import NoReturn
 from perennial_cli.journal import Journal
 from perennial_cli.local.predictor import Predictor, Readiness
 from perennial_cli.local.rollout import Rollout, is_news
-from perennial_cli.local.run_report import address
+from perennial_cli.local.run_report import address, score_text
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.decisions import Choice, choose
 from perennial_core.errors import PerennialError
@@ -43,6 +43,7 @@ class Controller:
         self._journal = journal
         self._rollout = Rollout()
         self._announced: Version | None = None
+        self._known: Snapshot | None = None
         self._problem: str | None = None
         self._is_out = False
 
@@ -76,6 +77,7 @@ class Controller:
     async def _reconcile(self) -> None:
         model = self._watched.current.model
         snapshot = await self._registry.snapshot(model.key)
+        await self._tell_trained(snapshot)
         readiness = await self._predictor.readiness()
         await self._see(snapshot, readiness)
         if await self._fail_if_overdue(snapshot, readiness):
@@ -86,6 +88,14 @@ class Controller:
             await self._serve(choice.version)
         elif len(snapshot.versions) > model.spec.rollout.history_limit:
             await self._retain()
+
+    async def _tell_trained(self, snapshot: Snapshot) -> None:
+        """Tell of versions that were published since the last look."""
+        before, self._known = self._known, snapshot
+        for version in snapshot.versions:
+            if before is not None and version > (before.latest or 0):
+                manifest = await self._registry.manifest(self._watched.current.model.key, version)
+                self._journal.done(f"trained version {version}: {score_text(manifest)}")
 
     async def _see(self, snapshot: Snapshot, readiness: Readiness) -> None:
         serving = _serving(snapshot)
@@ -125,7 +135,10 @@ class Controller:
                 generation=generation,
             ),
         )
-        self._journal.failed(f"version {target} does not serve after {deadline:g} s: {why}")
+        self._journal.failed(
+            f"version {target} does not serve after {deadline:g} s: {why}"
+            + (f"; going back to version {back}" if (back := self._rollout.incumbent) else "")
+        )
         return True
 
     def _choose(self, snapshot: Snapshot) -> Choice:

@@ -46,7 +46,7 @@ class RedisServer(AbstractContextManager["RedisServer"]):
     def __init__(self, directory: Path, executable: str | None = None, *arguments: str) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._directory = directory
+        self._directory = directory.absolute()  # the server changes to it
         self._executable = executable or redis_executable()
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,16 +6,14 @@ from perennial_core.manifest import ColumnType, Manifest
 
 
 def score_text(manifest: Manifest) -> str:
-    """Return the scores of a version on its holdout, beside those of the one before it."""
-    before = manifest.metrics.incumbent or {}
-    scores = []
-    for name, value in manifest.metrics.candidate.items():
-        text = f"{name} {_number(value)}"
-        if name in before:
-            text += f" (version {manifest.metrics.incumbent_version}: {_number(before[name])})"
-        scores.append(text)
-    rows = manifest.rows
-    return f"{', '.join(scores)}; {rows.training} rows, {rows.holdout} held out"
+    """Return the first score of a version on its holdout, beside that of the one before it."""
+    metrics, rows = manifest.metrics, manifest.rows
+    name, score = next(iter(metrics.candidate.items()), ("score", None))
+    text = f"{name} {_number(score)}"
+    if metrics.incumbent is not None and name in metrics.incumbent:
+        before = _number(metrics.incumbent[name])
+        text += f" (version {metrics.incumbent_version}: {before})"
+    return f"{text}; {rows.training} rows, {rows.holdout} held out"
 
 
 def _number(value: float | None) -> str:

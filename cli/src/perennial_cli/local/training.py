@@ -15,7 +15,6 @@ from perennial_cli.local.child_process import how_it_ended, last_line, module_pr
 from perennial_cli.local.mounts import prepare_mounts
 from perennial_cli.local.patience import patiently
 from perennial_cli.local.resource_file import LocalModel
-from perennial_cli.local.run_report import score_text
 from perennial_cli.local.state_directory import StateDirectory
 from perennial_cli.local.training_plan import (
     Cause,
@@ -27,7 +26,6 @@ from perennial_cli.local.training_plan import (
 )
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
-from perennial_core.identity import ModelKey, Version
 from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry, Run, RunOutcome
 from perennial_core.settings import RegistrySettings, TrainerSettings, environment
@@ -163,7 +161,7 @@ class Training:
     async def _try(self, order: _Order) -> int:
         self._state.termination_log.write_text("")
         async with module_process(
-            "perennial_trainer",
+            "perennial_trainer.main",
             "run",
             settings=order.environment,
             log=self._state.trainer_log,
@@ -172,18 +170,12 @@ class Training:
             return await process.wait()
 
     async def _report(self, order: _Order, code: int) -> None:
-        """Tell what came of a run: from the registry, or else from what the trainer left."""
+        """Tell what came of a run; of a new version the controller tells."""
         run = await patiently(lambda: self._record(order))
         if run is None or code != 0:
             self._journal.failed(f"training failed: {self._last_words(code)}")
-        elif run.version is None or run.outcome is not RunOutcome.PUBLISHED:
+        elif run.outcome is RunOutcome.SKIPPED:
             self._journal.note(f"training skipped: {run.message}")
-        else:
-            await self._report_version(order.local.model.key, run.version)
-
-    async def _report_version(self, key: ModelKey, version: Version) -> None:
-        manifest = await patiently(lambda: self._registry.manifest(key, version))
-        self._journal.done(f"trained version {version}: {score_text(manifest)}")
 
     async def _record(self, order: _Order) -> Run | None:
         runs = await self._registry.runs(order.local.model.key)

@@ -62,9 +62,9 @@ class WatchedFile:
             self._journal.failed(f"{error}; going on with what the file said before")
             return
         if fresh.model == self.current.model:
-            self._journal.note(f"{self._file} was read again; the model is as before")
+            self._journal.note(f"{self._file.name} was read again; the model is as before")
         else:
-            self._journal.note(f"{self._file} was changed")
+            self._journal.note(f"{self._file.name} was changed")
         self.current = fresh
         for event in self._changed:
             event.set()
