@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from perennial_core.artifact.frame import estimator_predictions
-from perennial_core.identity import ModelKey, Version, digest_of
+from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
@@ -29,7 +30,7 @@ from perennial_core.manifest import (
     Task,
 )
 from perennial_core.registry import Registry, Serving
-from perennial_core.settings import PredictorSettings
+from perennial_core.settings import PredictorSettings, RegistrySettings
 from perennial_predictor.served import ServedVersion, StoredVersion, load
 from perennial_trainer.serialization.serialize import Checked, Serialized, serialize
 
@@ -68,16 +69,36 @@ class FittedModel:
 
 
 async def publish(
-    registry: Registry, key: ModelKey, model: FittedModel, *, serve: bool = True
+    registry: Registry, key: ModelKey, model: FittedModel, *, serve: bool = True, **changes: Any
 ) -> Serving:
-    """Publish a model as the next version, and say that it should serve."""
+    """Publish a model as the next version, and say that it should serve.
+
+    Args:
+        registry: Where to.
+        key: As which model.
+        model: What.
+        serve: Whether to name it as the version that should serve.
+        changes: Of the manifest.
+    """
     latest = await registry.latest(key) or 0
-    body = model.body(key, run_id=f"run-{latest}")
+    body = model.body(key, run_id=f"run-{latest}").model_copy(update=changes)
     publication = await registry.publish(key, body, model.serialized.artifact, started=NOW)
-    serving = Serving(version=publication.version, digest=digest_of(model.serialized.artifact))
+    serving = Serving(version=publication.version, digest=body.digest)
     if serve:
         await registry.set_serving(key, serving)
     return serving
+
+
+def published(
+    settings: RegistrySettings, key: ModelKey, model: FittedModel, **options: Any
+) -> Serving:
+    """Do the same from a test that is not asynchronous."""
+
+    async def connect_and_publish() -> Serving:
+        async with Registry.from_settings(settings) as registry:
+            return await publish(registry, key, model, **options)
+
+    return asyncio.run(connect_and_publish())
 
 
 def line(slope: float = 2.0, feature: str = "x") -> FittedModel:

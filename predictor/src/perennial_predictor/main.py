@@ -40,7 +40,7 @@ def main() -> None:
     try:
         settings = _from_environment(PredictorSettings)
         registry_settings = _from_environment(RegistrySettings)
-        logging.getLogger().setLevel(settings.log_level.upper())
+        logging.getLogger().setLevel(_level(settings.log_level))
         with listening_socket(settings.host, settings.port) as listener:
             uvloop.run(_serve(settings, registry_settings, listener))
     except PerennialError as error:
@@ -65,6 +65,13 @@ def _from_environment(kind: type[Settings]) -> Settings:
         raise UserError("; ".join(problems)) from None
     except SettingsError as error:
         raise UserError(f"{prefix}*: {error}") from None
+
+
+def _level(name: str) -> int:
+    levels = logging.getLevelNamesMapping()
+    if name.upper() not in levels:
+        raise UserError(f"PERENNIAL_LOG_LEVEL: {name!r} is none of {', '.join(levels)}")
+    return levels[name.upper()]
 
 
 async def _serve(

@@ -84,19 +84,17 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
     """
     started = time.perf_counter()
     manifest = stored.manifest
-    model = load_model(
-        manifest,
-        stored.artifact,
-        trusted_types=settings.trusted_types,
-        threads=settings.threads,
-    )
     try:
-        row_seconds = _warm_up(model, manifest)
+        model = load_model(
+            manifest,
+            stored.artifact,
+            trusted_types=settings.trusted_types,
+            threads=settings.threads,
+        )
         reader = InstanceReader(manifest.inputs, settings.max_instances)
+        row_seconds = _warm_up(model, manifest)
     except Exception as error:
-        raise ArtifactUnusable(
-            f"{manifest.model}: version {manifest.version} cannot predict: {error}"
-        ) from error
+        raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
     return ServedVersion(manifest, model, reader, time.perf_counter() - started, row_seconds)
 
 

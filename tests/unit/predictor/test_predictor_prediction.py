@@ -90,7 +90,7 @@ SETTINGS = PredictorSettings(model="tests/model")
 def test_a_version_that_cannot_predict_for_its_own_example_is_not_served() -> None:
     stored = mixed().stored()
     manifest = stored.manifest.model_copy(update={"example": [1.0, 2, True, "red", "unknown"]})
-    with pytest.raises(ArtifactUnusable, match="version 1 cannot predict"):
+    with pytest.raises(ArtifactUnusable, match="version 1 cannot be served"):
         load(StoredVersion(manifest, stored.artifact), SETTINGS)
 
 

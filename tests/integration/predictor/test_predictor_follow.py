@@ -1,0 +1,165 @@
+"""Which version a predictor holds, as the registry and the copy on disk change."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served_models import line, mixed, publish
+
+from perennial_cli.local.redis_server import RedisServer
+from perennial_core.identity import ModelKey, digest_of
+from perennial_core.registry import Registry, Serving
+from perennial_core.settings import PredictorSettings, RegistrySettings
+from perennial_predictor.cache import VersionCache
+from perennial_predictor.follow import Follower
+from perennial_predictor.metrics import Metrics
+from perennial_predictor.readiness import Readiness
+from perennial_predictor.source import VersionSource
+
+
+@asynccontextmanager
+async def following(
+    registry: Registry, key: ModelKey, directory: Path, **settings: Any
+) -> AsyncIterator[Follower]:
+    """Run a follower with a copy in this directory."""
+    given = PredictorSettings(model=str(key), **settings)
+    source = VersionSource(given, registry, VersionCache(directory, key))
+    follower = Follower(given, source, Metrics())
+    task = asyncio.create_task(follower.run())
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def said(follower: Follower, is_so: Callable[[Readiness], bool]) -> Readiness:
+    """Wait until the follower's readiness is so, and return it."""
+    async with asyncio.timeout(30):
+        while not is_so(readiness := follower.readiness(draining=False)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return readiness
+
+
+async def serves(follower: Follower, version: int) -> Readiness:
+    return await said(follower, lambda readiness: readiness.version == version)
+
+
+async def test_a_fixed_version_is_served_whatever_the_registry_says_should_serve(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    first = await publish(registry, key, line(1))
+    await publish(registry, key, line(2))
+    fixed = {"version": first.version, "digest": first.digest}
+    async with following(registry, key, tmp_path, **fixed) as follower:
+        assert await serves(follower, 1) == Readiness(
+            ready=True,
+            model=str(key),
+            version=first.version,
+            digest=first.digest,
+            expected_version=first.version,
+        )
+
+
+async def test_a_version_with_another_digest_is_never_ready(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    serving = await publish(registry, key, line())
+    wrong = digest_of(b"something else")
+    fixed = {"version": serving.version, "digest": wrong}
+    async with following(registry, key, tmp_path, **fixed) as follower:
+        readiness = await said(follower, lambda it: wrong in str(it.reason))
+        assert serving.digest in str(readiness.reason)
+        assert not readiness.ready
+        assert follower.current is None
+
+
+async def test_a_version_that_fails_its_warm_up_is_never_ready(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    unknown = [1.0, 2, True, "red", "unknown"]
+    serving = await publish(registry, key, mixed(), example=unknown)
+    async with following(registry, key, tmp_path, version=serving.version) as follower:
+        readiness = await said(follower, lambda it: "cannot be served" in str(it.reason))
+        assert not readiness.ready
+        assert follower.current is None
+
+
+async def test_a_version_that_is_not_there_is_named_and_served_once_it_is(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    async with following(registry, key, tmp_path) as follower:
+        await said(follower, lambda it: "names no version to serve yet" in str(it.reason))
+        await registry.set_serving(key, Serving(version=1, digest=digest_of(b"not there")))
+        await said(follower, lambda it: "version 1 is not in the registry" in str(it.reason))
+        await publish(registry, key, line(1))
+        assert (await serves(follower, 1)).problem is None
+
+
+async def test_serving_goes_back_when_the_registry_says_so(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    first = await publish(registry, key, line(1))
+    await publish(registry, key, line(2))
+    async with following(registry, key, tmp_path) as follower:
+        await serves(follower, 2)
+        await registry.set_serving(key, first)
+        await serves(follower, 1)
+
+
+async def test_a_version_with_another_digest_than_it_should_have_is_not_swapped_in(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    first = await publish(registry, key, line(1))
+    second = await publish(registry, key, line(2), serve=False)
+    async with following(registry, key, tmp_path) as follower:
+        await serves(follower, 1)
+        await registry.set_serving(key, Serving(version=second.version, digest=first.digest))
+        readiness = await said(follower, lambda it: it.problem is not None)
+        assert (readiness.ready, readiness.version, readiness.expected_version) == (True, 1, 2)
+        assert second.digest in str(readiness.problem)
+
+
+async def test_the_old_model_is_freed(registry: Registry, key: ModelKey, tmp_path: Path) -> None:
+    await publish(registry, key, line(1))
+    async with following(registry, key, tmp_path) as follower:
+        await serves(follower, 1)
+        assert follower.current is not None
+        old = weakref.ref(follower.current.model)
+        await publish(registry, key, line(2))
+        await serves(follower, 2)
+        gc.collect()
+        assert old() is None
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "damaged"])
+@pytest.mark.parametrize("kept", [1, 2])
+@pytest.mark.parametrize("fixed", [1, None])
+async def test_without_redis_only_a_whole_copy_of_the_right_version_is_served(
+    own_redis: RedisServer, key: ModelKey, tmp_path: Path, whole: bool, kept: int, fixed: int | None
+) -> None:
+    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+        versions = [await publish(registry, key, line(slope)) for slope in (1, 2)]
+        async with following(registry, key, tmp_path / "p", version=kept) as first:
+            await serves(first, kept)
+            await said(first, lambda _: any((tmp_path / "p").rglob("manifest.json")))
+        if not whole:
+            (artifact,) = (tmp_path / "p").rglob("sha256-*")
+            artifact.write_bytes(artifact.read_bytes()[:-1] + b"?")
+        own_redis.kill()
+        digest = None if fixed is None else versions[fixed - 1].digest
+        async with following(registry, key, tmp_path / "p", version=fixed, digest=digest) as second:
+            if whole and fixed in (kept, None):
+                assert (await serves(second, kept)).ready
+            else:
+                readiness = await said(second, lambda it: "does not answer" in str(it.reason))
+                assert readiness.version is None
+            own_redis.start()
+            await serves(second, fixed or 2)
