@@ -32,7 +32,8 @@ from perennial_core.manifest import (
 from perennial_core.registry import Registry, Serving
 from perennial_core.settings import PredictorSettings, RegistrySettings
 from perennial_predictor.served import ServedVersion, StoredVersion, load
-from perennial_trainer.serialization.serialize import Checked, Serialized, serialize
+from perennial_trainer.serialization.checks import Checked
+from perennial_trainer.serialization.serialize import Serialized, serialize
 
 KEY = ModelKey("tests", "model")
 

@@ -101,11 +101,14 @@ class Follower:
             return
         self._raise_if_refused(target)
         try:
-            await self._serve(await self._source.get(target))
+            stored = await self._source.get(target)
+            await self._swap_to(stored)
         except UserError as error:
             self._refusal = _Refusal(target, str(error), time.monotonic() + _RETRY_SECONDS)
             self._metrics.load_failed()
             raise
+        self._report(None)
+        await self._source.keep(stored)
 
     def _raise_if_refused(self, target: Target) -> None:
         """Report again why the version did not load, until it is time to try it again."""
@@ -115,12 +118,11 @@ class Follower:
 
     async def _serve_copy(self) -> None:
         """Serve what an earlier process left, for lack of anything else."""
-        copy = self._source.copy
-        if copy is not None and (failure := await _failure_of(self._serve(copy))):
+        copy, self._source.copy = self._source.copy, None
+        if copy is not None and (failure := await _failure_of(self._swap_to(copy))):
             _log.warning("copy not usable", error=str(failure))
-            self._source.copy = None
 
-    async def _serve(self, stored: StoredVersion) -> None:
+    async def _swap_to(self, stored: StoredVersion) -> None:
         served = await asyncio.to_thread(load, stored, self._settings)
         swaps = self.current is not None
         self.current = served
@@ -132,7 +134,6 @@ class Follower:
             digest=served.manifest.digest,
             load_seconds=round(served.load_seconds, 3),
         )
-        await self._source.keep(stored)
 
     def _report(self, problem: str | None) -> None:
         """Remember the problem, and log it when it is another than before."""
