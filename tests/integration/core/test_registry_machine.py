@@ -229,7 +229,7 @@ def test_the_registry_holds_what_a_plain_model_of_it_says(
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

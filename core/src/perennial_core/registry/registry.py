@@ -53,6 +53,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         self._max_artifact_bytes = max_artifact_bytes
         self._hints = Hints(client)
         self._publish_script = client.register_script(_script("publish.lua"))
+        self._snapshot_script = client.register_script(_script("snapshot.lua"))
         self._retain_script = client.register_script(_script("retain.lua"))
         self._purge_script = client.register_script(_script("purge.lua"))
 
@@ -218,22 +219,18 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Return what a controller needs to know of a model, as of one moment."""
         keys = ModelKeys(key)
         with translated_errors():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(keys.version)
-                pipe.zrange(keys.versions, 0, -1)
-                pipe.get(keys.serving)
-                pipe.hgetall(keys.failures)
-                pipe.xrevrange(keys.runs, count=1)
-                latest, versions, serving, failures, runs = await pipe.execute()
+            latest, versions, serving, failures, runs = await self._snapshot_script(
+                keys=[keys.version, keys.versions, keys.serving, keys.failures, keys.runs]
+            )
         return Snapshot(
             latest=None if latest is None else Version(int(latest)),
             versions=tuple(Version(int(version)) for version in versions),
             serving=None if serving is None else read(Serving, serving, keys.serving),
             failures={
                 Version(int(version)): read(Failure, failure, keys.failures)
-                for version, failure in failures.items()
+                for version, failure in _pairs(failures).items()
             },
-            last_run=_to_run(runs[0], keys) if runs else None,
+            last_run=_to_run(_pairs(runs[0][1]), keys) if runs else None,
         )
 
     async def serving(self, key: ModelKey) -> Serving | None:
@@ -251,7 +248,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         keys = ModelKeys(key)
         with translated_errors():
             entries = await self._redis.xrevrange(keys.runs, count=count)
-        return [_to_run(entry, keys) for entry in entries]
+        return [_to_run(fields, keys) for _, fields in entries]
 
     # What a controller writes
 
@@ -277,9 +274,8 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """
         keys = ModelKeys(key)
         with translated_errors():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(keys.serving).zrange(keys.versions, 0, -1)
-                serving, members = await pipe.execute()
+            serving = await self._redis.get(keys.serving)
+            members = await self._redis.zrange(keys.versions, 0, -1)
         versions = [Version(int(member)) for member in members]
         safe = set(protected)
         if serving is not None:
@@ -348,5 +344,10 @@ def _to_json(record: Run | Serving | Failure) -> bytes:
     return record.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
-def _to_run(entry: tuple[bytes, dict[bytes, bytes]], keys: ModelKeys) -> Run:
-    return read(Run, entry[1].get(b"record", b""), keys.runs)
+def _to_run(fields: dict[bytes, bytes], keys: ModelKeys) -> Run:
+    return read(Run, fields.get(b"record", b""), keys.runs)
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    """Return a list of keys, each with its value after it, as a dict."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
