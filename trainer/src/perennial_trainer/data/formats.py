@@ -64,7 +64,9 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
     if data.delimiter is not None and kind is not DataFormat.CSV:
         raise SpecError(f"training.data.delimiter: {file.name} is {kind}, only csv has delimiters")
     try:
-        return FileTable(file.name, _table(file, kind, data), _FIRST_LINES.get(kind))
+        table = _table(file, kind, data)
+        table.column_names  # noqa: B018 - decodes the names, which pyarrow does not until asked
+        return FileTable(file.name, table, _FIRST_LINES.get(kind))
     except UnicodeDecodeError as error:
         raise DataError(f"{file.name}: the text is not UTF-8; save it as UTF-8") from error
     except OSError as error:

@@ -56,7 +56,7 @@ def _labels(rows: Rows, kind: Kind) -> Target:
     else:
         values = _whole(rows, _finite_numbers(rows, kind), kind)
         column_type = ColumnType.BOOL if kind is Kind.BOOL else ColumnType.INT64
-    classes = pd.unique(values)
+    classes = pd.unique(values).tolist()
     if len(classes) == 1:
         raise DataError(
             f"{rows.name}: the target column {rows.target!r} holds a single class, {classes[0]!r};"

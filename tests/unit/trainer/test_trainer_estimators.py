@@ -1,0 +1,195 @@
+"""Estimators are built from the spec, from allowed modules only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingRegressor
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from trainer_builders import order
+
+from perennial_core.manifest import Task
+from perennial_trainer.estimator.build import build_estimator, task_of
+from perennial_trainer.failure import SpecError
+
+
+def build(spec: dict[str, Any], allowed: tuple[str, ...] = ("sklearn",)) -> Any:
+    return build_estimator(order(estimator=spec).training.estimator, allowed)
+
+
+def task(spec: dict[str, Any]) -> Task:
+    return task_of(build(spec), order(estimator=spec).training.estimator)
+
+
+RIDGE = {"class": "sklearn.linear_model.Ridge", "params": {"alpha": 2.0}}
+
+
+def test_a_class_gets_its_params() -> None:
+    assert build(RIDGE).get_params()["alpha"] == 2.0
+
+
+def test_a_param_may_be_null() -> None:
+    spec = {"class": "sklearn.tree.DecisionTreeRegressor", "params": {"max_depth": None}}
+    assert build(spec).max_depth is None
+
+
+def test_steps_become_a_pipeline() -> None:
+    steps = [{"name": "scale", "class": "sklearn.preprocessing.StandardScaler"}]
+    built = build({"steps": [*steps, {"name": "predict", **RIDGE}]})
+    assert isinstance(built, Pipeline)
+    assert [(name, type(step)) for name, step in built.steps] == [
+        ("scale", StandardScaler),
+        ("predict", Ridge),
+    ]
+
+
+def test_a_param_may_be_an_object() -> None:
+    kernel = {"class": "sklearn.gaussian_process.kernels.RBF", "params": {"length_scale": 3.0}}
+    spec = {"class": "sklearn.gaussian_process.GaussianProcessRegressor"}
+    assert build({**spec, "params": {"kernel": kernel}}).kernel == RBF(3.0)
+
+
+def test_named_objects_in_a_list_become_tuples() -> None:
+    voting = build(
+        {
+            "class": "sklearn.ensemble.VotingRegressor",
+            "params": {"estimators": [["one", RIDGE], ["two", RIDGE]]},
+        }
+    )
+    assert isinstance(voting, VotingRegressor)
+    assert [(name, type(part)) for name, part in voting.estimators] == [
+        ("one", Ridge),
+        ("two", Ridge),
+    ]
+
+
+def test_a_column_transformer_can_be_written() -> None:
+    scaler = {"class": "sklearn.preprocessing.StandardScaler"}
+    built = build(
+        {
+            "class": "sklearn.compose.ColumnTransformer",
+            "params": {"transformers": [["a", scaler, ["x"]], ["b", "passthrough", ["z"]]]},
+        }
+    )
+    assert isinstance(built, ColumnTransformer)
+    assert [(type(t), columns) for _, t, columns in built.transformers] == [
+        (StandardScaler, ["x"]),
+        (str, ["z"]),
+    ]
+
+
+def test_a_list_becomes_a_tuple_where_only_a_tuple_is_taken() -> None:
+    scaler = {"class": "sklearn.preprocessing.MinMaxScaler", "params": {"feature_range": [0, 2]}}
+    assert isinstance(build(scaler), MinMaxScaler)
+    assert build(scaler).feature_range == (0, 2)
+
+
+def test_a_list_stays_one_where_it_is_taken() -> None:
+    spec = {"class": "sklearn.neural_network.MLPRegressor"}
+    layers = build({**spec, "params": {"hidden_layer_sizes": [5, 3]}}).hidden_layer_sizes
+    assert layers == [5, 3]
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"class": "os.system"},
+        "training.estimator.class: os.system is not allowed; classes may come",
+    ),
+    ({"class": "sklearnx.Evil"}, "training.estimator.class: sklearnx.Evil is not allowed"),
+    ({"class": "builtins.eval"}, "training.estimator.class: builtins.eval is not allowed"),
+    (
+        {"class": "sklearn.utils.fixes.parse_version"},
+        "training.estimator.class: sklearn.utils.fixes has no class 'parse_version'",
+    ),
+    (
+        {"class": "sklearn.utils.validation.ComplexWarning"},
+        "training.estimator.class: numpy.exceptions.ComplexWarning is not allowed",
+    ),
+    (
+        {"class": "sklearn.linear_model.LinearRegresion"},
+        "training.estimator.class: sklearn.linear_model has no class 'LinearRegresion'; did you"
+        " mean LinearRegression?",
+    ),
+    (
+        {"class": "sklearn.linear_modle.Ridge"},
+        "training.estimator.class: sklearn.linear_modle.Ridge cannot be imported",
+    ),
+    (
+        {"class": "sklearn.linear_model.Ridge", "params": {"alfa": 1}},
+        "training.estimator.params: Ridge has no 'alfa'; it has: alpha, fit_intercept",
+    ),
+    (
+        {"class": "sklearn.naive_bayes.GaussianNB", "params": {"alpha": 1}},
+        "training.estimator.params: GaussianNB has no 'alpha'; it has: priors, var_smoothing",
+    ),
+    (
+        {"class": "sklearn.ensemble.VotingRegressor"},
+        "training.estimator: sklearn.ensemble.VotingRegressor cannot be made: ",
+    ),
+    (
+        {
+            "class": "sklearn.ensemble.BaggingRegressor",
+            "params": {"estimator": {"class": "os.system"}},
+        },
+        "training.estimator.params.estimator.class: os.system is not allowed",
+    ),
+    (
+        {
+            "steps": [
+                {"name": "scale", "class": "sklearn.preprocessing.Scaler"},
+                {"name": "predict", "class": "sklearn.linear_model.Ridge"},
+            ]
+        },
+        "training.estimator.steps[scale].class: sklearn.preprocessing has no class 'Scaler'",
+    ),
+    (
+        {
+            "steps": [
+                {"name": "predict", "class": "sklearn.preprocessing.StandardScaler"},
+                {"name": "predict", "class": "sklearn.linear_model.Ridge"},
+            ]
+        },
+        "training.estimator.steps: two steps have the same name",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_a_wrong_estimator_is_refused_with_its_field(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        build(spec)
+    assert str(raised.value).startswith(message)
+
+
+def test_further_modules_can_be_allowed() -> None:
+    spec = {"class": "collections.OrderedDict"}
+    with pytest.raises(SpecError, match=r"operator\.allowedModules"):
+        build(spec)
+    assert build(spec, ("sklearn", "collections")) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("sklearn.linear_model.Ridge", Task.REGRESSION),
+        ("sklearn.svm.SVC", Task.CLASSIFICATION),
+    ],
+)
+def test_the_estimator_tells_the_task(path: str, expected: Task) -> None:
+    assert task({"class": path}) is expected
+    steps = [
+        {"name": "scale", "class": "sklearn.preprocessing.StandardScaler"},
+        {"name": "predict", "class": path},
+    ]
+    assert task({"steps": steps}) is expected
+
+
+@pytest.mark.parametrize("path", ["sklearn.cluster.KMeans", "sklearn.preprocessing.StandardScaler"])
+def test_what_predicts_neither_numbers_nor_classes_is_refused(path: str) -> None:
+    with pytest.raises(SpecError, match=f"{path} is neither a regressor nor a classifier"):
+        task({"class": path})

@@ -1,0 +1,262 @@
+"""Files of every kind are read, and what is wrong with one is said with its name and line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from trainer_builders import order, settings
+
+from perennial_core.errors import UserError
+from perennial_trainer.data.rows import Rows, read_rows
+from perennial_trainer.failure import DataError, SpecError
+
+CSV = "x,y\n1,5\n2,7\n3,9\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+def read(data: Path, name: str, **spec: Any) -> Rows:
+    given = order(uri=f"file:///data{name and '/'}{name}", **spec)
+    return read_rows(given.training.data, settings(data.parent))
+
+
+def write(data: Path, name: str, content: str | bytes) -> str:
+    path = data / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return name
+
+
+def values(rows: Rows, column: str) -> list[Any]:
+    return [value for chunk in rows.chunks(column) for value in chunk.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("points.csv", CSV),
+        ("points.CSV", CSV.replace("\n", "\r\n")),
+        ("points.tsv", CSV.replace(",", "\t")),
+        ("points.csv", "\N{BYTE ORDER MARK}" + CSV),
+        ("points.csv", "x,y\n\n1,5\n\n2,7\n3,9"),
+        ("points.csv.gz", gzip.compress(CSV.encode())),
+        ("points.jsonl", '{"x": 1, "y": 5}\n{"y": 7, "x": 2}\n{"x": 3, "y": 9}\n'),
+        ("points.ndjson", '{"x": 1, "y": 5}\n{"x": 2, "y": 7}\n{"x": 3, "y": 9}'),
+        ("points.json", '{"x": 1, "y": 5}\n{"x": 2, "y": 7}\n{"x": 3, "y": 9}'),
+    ],
+)
+def test_the_suffix_tells_the_format(data: Path, name: str, content: str | bytes) -> None:
+    rows = read(data, write(data, name, content))
+    assert (values(rows, "x"), values(rows, "y")) == ([1, 2, 3], [5, 7, 9])
+
+
+def test_parquet_is_read(data: Path) -> None:
+    table = pa.table({"x": [1.0, None], "y": [5, 7], "other": ["a", "b"]})
+    parquet.write_table(table, data / "points.parquet")
+    rows = read(data, "points.parquet", features=["x"])
+    assert values(rows, "x") == [1.0, None]
+
+
+def test_the_spec_can_tell_the_format(data: Path) -> None:
+    rows = read(data, write(data, "points.txt", CSV.replace(",", ";")), format="csv", delimiter=";")
+    assert values(rows, "y") == [5, 7, 9]
+
+
+def test_a_quoted_value_may_hold_delimiter_and_line_break(data: Path) -> None:
+    rows = read(data, write(data, "points.csv", 'x,y\n"a,b\nc",1\nd,2\n'))
+    assert values(rows, "x") == ["a,b\nc", "d"]
+
+
+def test_what_pandas_takes_for_missing_is_missing(data: Path) -> None:
+    rows = read(data, write(data, "points.csv", "t,x,y\nNA,nan,1\n,,2\nb,3,3\n"))
+    assert values(rows, "t") == [None, None, "b"]
+    assert values(rows, "x") == [None, None, 3]
+
+
+def test_a_folder_is_read_in_the_order_of_names(data: Path) -> None:
+    write(data, "b.csv", "x,y\n3,9\n")
+    write(data, "a.csv", "y,x\n5,1\n7,2\n")
+    write(data, ".hidden.csv", "nonsense")
+    write(data, "_SUCCESS", "")
+    write(data, "README.md", "nonsense")
+    assert values(read(data, ""), "x") == [1, 2, 3]
+
+
+def test_a_pattern_picks_files_and_takes_other_characters_as_they_are(data: Path) -> None:
+    write(data, "points[1]-a.csv", "x,y\n1,5\n")
+    write(data, "points[1]-b.csv", "x,y\n2,7\n")
+    write(data, "points1-c.csv", "x,y\n3,9\n")
+    assert values(read(data, "points[1]-*.csv"), "x") == [1, 2]
+
+
+def test_a_place_names_the_file_and_its_line(data: Path) -> None:
+    write(data, "a.csv", "x,y\n1,5\n2,7\n")
+    write(data, "b.jsonl", '{"x": 3, "y": 9}\n')
+    rows = read(data, "")
+    places = [rows.place(row) for row in range(3)]
+    assert places == ["/data/a.csv, line 2", "/data/a.csv, line 3", "/data/b.jsonl, line 1"]
+
+
+def test_parquet_rows_are_counted_from_one(data: Path) -> None:
+    parquet.write_table(pa.table({"x": [1], "y": [2]}), data / "p.parquet")
+    assert read(data, "p.parquet").place(0) == "/data/p.parquet, row 1"
+
+
+BROKEN = [
+    ("points.csv", "", "/data/points.csv: the file is empty"),
+    ("points.csv", "x,y\n", "/data/points.csv: there are no rows below the header"),
+    ("points.csv", "x,x,y\n1,2,3\n", "/data/points.csv: the header names column 'x' twice"),
+    ("points.csv", "x,z\n1,2\n", "/data/points.csv: there is no target column 'y'; there are: 'x'"),
+    ("points.csv", "y\n1\n", "/data/points.csv: there is no column beside the target 'y'"),
+    ("points.csv", ",x,y\n0,1,2\n", "/data/points.csv: column 1 has no name"),
+    ("points.csv", "x,y\n1,5\n2,7,8\n", "/data/points.csv, line 3: Expected 2 columns, got 3"),
+    ("points.csv", "ä,y\n1,5\n".encode("latin-1"), "/data/points.csv: the text is not UTF-8"),
+    ("points.csv", CSV.encode("utf-16"), "/data/points.csv: the text is UTF-16"),
+    ("points.csv.gz", gzip.compress(CSV.encode())[:-9], "/data/points.csv.gz: cannot be read"),
+    ("points.jsonl", "", "/data/points.jsonl: the file is empty"),
+    ("points.jsonl", '[{"x": 1, "y": 2}]', "/data/points.jsonl: expected one JSON object a line"),
+    ("points.jsonl", '{"x": 1, "y": 2}\n{"x": ', "/data/points.jsonl, line 2: Invalid value"),
+    (
+        "points.jsonl",
+        '{"x": 1, "y": 2}\n{"x": "a", "y": 2}',
+        "/data/points.jsonl, line 2: Column(/x) changed from number to string",
+    ),
+    ("points.parquet", "no parquet", "/data/points.parquet: cannot be read as parquet"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN)
+def test_a_broken_file_is_named_with_its_fault(
+    data: Path, name: str, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        read(data, write(data, name, content))
+    assert str(raised.value).startswith(message)
+
+
+def test_the_line_at_fault_is_right_beyond_the_first_block(data: Path) -> None:
+    lines = ["x,y", *["1,2"] * 400_000, "1,2,3"]
+    with pytest.raises(DataError, match=r"^/data/points\.csv, line 400002: Expected 2 columns"):
+        read(data, write(data, "points.csv", "\n".join(lines)))
+
+
+def test_the_json_line_at_fault_is_right_beyond_the_first_block(data: Path) -> None:
+    line = json.dumps({"x": 1, "y": 2, "note": "n" * 100})
+    with pytest.raises(DataError, match=r"^/data/points\.jsonl, line 150001: Invalid value"):
+        read(data, write(data, "points.jsonl", "\n".join([line] * 150_000 + ['{"x": '])))
+
+
+def test_a_missing_file_is_named_with_what_there_is(data: Path) -> None:
+    write(data, "pionts.csv", CSV)
+    with pytest.raises(DataError, match=r"^/data/points\.csv: there is no such file.*pionts\.csv"):
+        read(data, "points.csv")
+
+
+def test_a_missing_folder_is_named(data: Path) -> None:
+    with pytest.raises(DataError, match=r"^/data/june/points\.csv: .*'june' does not exist"):
+        read(data, "june/points.csv")
+
+
+def test_a_folder_without_data_is_refused(data: Path) -> None:
+    write(data, "README.md", "nothing")
+    with pytest.raises(DataError, match=r"^/data: the folder has no data files.*README\.md"):
+        read(data, "")
+
+
+def test_a_pattern_without_a_match_is_refused(data: Path) -> None:
+    with pytest.raises(DataError, match=r"^/data/\*\.csv: no file matches; the folder is empty"):
+        read(data, "*.csv")
+
+
+def test_an_unknown_suffix_asks_for_the_format(data: Path) -> None:
+    with pytest.raises(SpecError, match=r"^/data/points\.dat: .*set training\.data\.format"):
+        read(data, write(data, "points.dat", CSV))
+
+
+def test_a_delimiter_belongs_to_csv(data: Path) -> None:
+    with pytest.raises(SpecError, match=r"^training\.data\.delimiter: /data/points\.jsonl"):
+        read(data, write(data, "points.jsonl", "{}"), delimiter=";")
+
+
+def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
+    with pytest.raises(DataError, match=r"no feature column 'width'.*did you mean 'Width'\?"):
+        read(data, write(data, "points.csv", "Width,y\n1,2\n"), features=["width"])
+
+
+@pytest.mark.parametrize(("first", "second"), [("x,y", "x,y,z"), ("x,y,z", "x,y")])
+def test_files_of_a_folder_need_the_same_columns(data: Path, first: str, second: str) -> None:
+    for name, header in (("a.csv", first), ("b.csv", second)):
+        write(data, name, f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+    with pytest.raises(DataError, match=r"^/data/b\.csv: .*'z'"):
+        read(data, "")
+
+
+def test_files_of_a_folder_may_differ_in_columns_that_are_not_used(data: Path) -> None:
+    write(data, "a.csv", "x,y,z\n1,2,3\n")
+    write(data, "b.csv", "x,y\n1,2\n")
+    assert read(data, "", features=["x"]).count == 2
+
+
+def test_the_header_alone_is_allowed_in_some_file_of_a_folder(data: Path) -> None:
+    write(data, "a.csv", CSV)
+    write(data, "b.csv", "x,y\n")
+    assert read(data, "").count == 3
+
+
+def test_a_file_outside_of_data_is_read_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "a b.csv"
+    file.write_text(CSV)
+    uri = f"file://{str(file).replace(' ', '%20')}"
+    assert read_rows(order(uri=uri).training.data, settings(tmp_path)).count == 3
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("sample://cubic", "no generator 'cubic'; there is: linear"),
+        ("sample://linear?row=5", "unknown parameter 'row'; known: rows, noise, seed"),
+        ("sample://linear?rows=many", "rows: 'many' is not a number"),
+        ("sample://linear?rows=0", "rows: must be between 1 and"),
+        ("sample://linear?rows=5&rows=6", "rows: is given twice"),
+        ("sample://linear?noise=-1", "noise: must be 0 or more"),
+        ("sample://linear?noise=nan", "noise: must be 0 or more"),
+        ("sample://linear?seed=-1", "seed: must be 0 or more"),
+    ],
+)
+def test_a_wrong_sample_is_refused(tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        read_rows(order(uri=uri).training.data, settings(tmp_path))
+    assert str(raised.value).startswith(f"{uri}: ")
+    assert message in str(raised.value)
+
+
+def test_a_sample_is_the_same_for_a_seed_and_new_without(tmp_path: Path) -> None:
+    def sample(query: str) -> list[float]:
+        uri = f"sample://linear?rows=5{query}"
+        return values(read_rows(order(uri=uri).training.data, settings(tmp_path)), "y")
+
+    assert sample("&seed=1") == sample("&seed=1") != sample("&seed=2")
+    assert sample("") != sample("")
+
+
+def test_a_sample_without_noise_is_the_line_itself(tmp_path: Path) -> None:
+    uri = "sample://linear?rows=50&noise=0"
+    rows = read_rows(order(uri=uri).training.data, settings(tmp_path))
+    expected = [2 * x + 3 for x in values(rows, "x")]
+    assert values(rows, "y") == pytest.approx(expected)
+
+
+def test_every_fault_of_a_file_is_one_that_only_the_user_can_repair() -> None:
+    assert issubclass(DataError, UserError)
+    assert issubclass(SpecError, UserError)
