@@ -68,7 +68,7 @@ def main() -> None:
     try:
         kubectl.apply(models.feed(models.points()), models.model(), namespace=namespace)
         expectations.serves(namespace, 1)
-        asyncio.run(compare(Installation("perennial", app_version()), namespace, rounds))
+        asyncio.run(compare(Installation(app_version()), namespace, rounds))
     finally:
         kubectl.kubectl("delete", "namespace", namespace, "--timeout=120s")
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import yaml
-
 Body = dict[str, Any]
 Seen = TypeVar("Seen")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -41,7 +39,8 @@ def kubectl(*arguments: str, stdin: str | None = None, seconds: float = 120) -> 
 
 def apply(*bodies: Body, namespace: str) -> None:
     """Apply objects, as ``kubectl apply`` does."""
-    kubectl("apply", "-n", namespace, "-f", "-", stdin=yaml.safe_dump_all(bodies))
+    bundle = {"apiVersion": "v1", "kind": "List", "items": bodies}
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(bundle))
 
 
 def get(kind: str, name: str, namespace: str) -> Body:

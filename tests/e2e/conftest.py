@@ -11,7 +11,7 @@ import expectations
 import kubectl
 import models
 import pytest
-from installation import RELEASE, Installation, install
+from installation import NAMESPACE, Installation, install, is_installed, load_images, uninstall
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,13 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def perennial(cluster: Any) -> Iterator[Installation]:
-    """The chart, installed as a user does; uninstalled at the end."""
-    namespace = f"perennial-{uuid.uuid4().hex[:6]}"
-    try:
-        yield install(namespace)
-    finally:
-        kubectl.run("helm", "uninstall", RELEASE, "--namespace", namespace, "--wait")
-        kubectl.kubectl("delete", "namespace", namespace, "--timeout=120s")
+    """The chart, installed as a user does; uninstalled at the end unless it was there before."""
+    was_there = is_installed()
+    load_images()
+    yield install()
+    if not was_there:
+        uninstall()
+        kubectl.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
 
 
 @pytest.fixture

@@ -16,15 +16,16 @@ from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings
 
 REPOSITORY = Path(__file__).parents[2]
-RELEASE = "perennial"
+RELEASE = NAMESPACE = "perennial"
+"""As in README.md; a CustomResourceDefinition belongs to one release in one namespace."""
 
 
 @dataclass(frozen=True)
 class Installation:
     """The chart, installed."""
 
-    namespace: str
     tag: str
+    namespace: str = NAMESPACE
 
     @property
     def predictor_image(self) -> str:
@@ -52,16 +53,33 @@ def app_version() -> str:
     return str(chart["appVersion"])
 
 
-def install(namespace: str, *settings: str) -> Installation:
-    """Build and load the images (PERENNIAL_IMAGES_LOADED=1: they are), and install the chart."""
+def load_images() -> None:
+    """Build and load the images; PERENNIAL_IMAGES_LOADED=1 says that they are loaded."""
     if os.environ.get("PERENNIAL_IMAGES_LOADED") != "1":
         kubectl.run("make", "-C", str(REPOSITORY), "images", "load", seconds=1800)
+
+
+def is_installed() -> bool:
+    found = kubectl.run("helm", "list", "--namespace", NAMESPACE, "--all", "--short")
+    return RELEASE in found.split()
+
+
+def install() -> Installation:
+    """Install the chart, in a namespace under the restricted Pod Security Standard."""
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": kubectl.RESTRICTED},
+    }
+    kubectl.apply(namespace, namespace=NAMESPACE)
     kubectl.run(
         *("helm", "upgrade", "--install", RELEASE, str(REPOSITORY / "helm/perennial")),
-        *("--namespace", namespace, "--create-namespace", "--wait", "--timeout", "3m"),
-        *(argument for setting in settings for argument in ("--set", setting)),
+        # Other tests apply the CustomResourceDefinition by hand.
+        *("--namespace", NAMESPACE, "--take-ownership", "--wait", "--timeout", "3m"),
         seconds=240,
     )
-    labels = [f"{key}={value}" for key, value in kubectl.RESTRICTED.items()]
-    kubectl.kubectl("label", "namespace", namespace, "--overwrite", *labels)
-    return Installation(namespace, app_version())
+    return Installation(app_version())
+
+
+def uninstall() -> None:
+    kubectl.run("helm", "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", seconds=240)

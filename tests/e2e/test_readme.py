@@ -76,11 +76,7 @@ def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
 def test_the_commands_for_a_cluster_work(
     perennial: Installation, in_namespace: dict[str, str]
 ) -> None:
-    install = ("--namespace perennial ", f"--namespace {perennial.namespace} ")
-    printed = [
-        shell(commands.replace(*install), in_namespace)
-        for commands in blocks("cluster", "forwarded")
-    ]
+    printed = [shell(commands, in_namespace) for commands in blocks("cluster", "forwarded")]
     assert "linear   True" in printed[0]
     assert '"prediction"' in printed[1]
     assert '"predictions"' in printed[1]

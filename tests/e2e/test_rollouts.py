@@ -93,7 +93,7 @@ async def test_an_operator_killed_in_the_middle_of_a_rollout_changes_nothing(
         expectations.has_condition(served, "RolledOut", "False", "RollingOut", 60)
         kubectl.kubectl(
             *("delete", "pod", "-n", perennial.namespace, "--force", "--grace-period=0"),
-            *("-l", "app.kubernetes.io/component=operator"),
+            *("-l", "app.kubernetes.io/name=perennial-operator"),
         )
         expectations.serves(served, 2)
     assert seen.failures == []

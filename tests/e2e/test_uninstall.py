@@ -1,0 +1,36 @@
+"""The chart goes, and leaves nothing but what it is told to keep."""
+
+from __future__ import annotations
+
+import expectations
+import installation
+import kubectl
+import models
+import pytest
+from installation import NAMESPACE, RELEASE, Installation
+
+OF_THE_RELEASE = f"app.kubernetes.io/instance={RELEASE}"
+CLUSTER_KINDS = "clusterroles,clusterrolebindings"
+KINDS = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,poddisruptionbudgets"
+
+
+def test_uninstalled_and_installed_again_a_model_never_stopped_serving(
+    served: str, perennial: Installation
+) -> None:
+    installation.uninstall()
+    try:
+        left = kubectl.items(KINDS, NAMESPACE, OF_THE_RELEASE)
+        left += kubectl.items(CLUSTER_KINDS, NAMESPACE, OF_THE_RELEASE)
+        assert [f"{body['kind']} {body['metadata']['name']}" for body in left] == []
+        # Kept: the volume with the versions, and the resource with the models.
+        assert [claim["metadata"]["name"] for claim in kubectl.items("pvc", NAMESPACE)] == [
+            f"data-{RELEASE}-redis-0"
+        ]
+        answer = expectations.predict(served, [100.0])
+        assert answer["predictions"][0] == pytest.approx(203, abs=2)
+    finally:
+        installation.install()
+    expectations.serves(served, 1)
+    kubectl.apply(models.feed(models.points(slope=4.0)), namespace=served)
+    kubectl.kubectl("annotate", "pm", models.NAME, "perennial.dev/train=again", "-n", served)
+    expectations.serves(served, 2)
