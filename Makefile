@@ -19,6 +19,14 @@ $(VENV)/ready: requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 
 venv: $(VENV)/ready ## make the virtual environment with everything pinned
 
+demo: $(VENV)/ready ## show the pipeline on this machine, from data to a swap under load
+	@$(BIN)/perennial demo
+
+run: $(VENV)/ready ## serve manifests/examples/linear.yaml on this machine, until Ctrl-C
+	@$(BIN)/perennial run manifests/examples/linear.yaml
+
+.PHONY: demo run
+
 # Images and chart. Without Docker and kind: make images load IMAGE_BUILD='buildah bud --layers' IMAGE_LOAD=...
 SERVICES := operator trainer predictor
 IMAGE_BUILD ?= docker build

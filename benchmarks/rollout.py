@@ -1,6 +1,6 @@
 """How long until all pods serve a new version, against a bare restart of the same Deployment?
 
-    PYTHONPATH=tests:tests/e2e .venv/bin/python benchmarks/rollout.py [--rounds N]
+    PYTHONPATH=tests .venv/bin/python benchmarks/rollout.py [--rounds N]
 
 Needs the cluster that KUBECONFIG names, with Perennial installed by the chart as release and
 namespace ``perennial``. It makes a namespace with one model of two replicas, and in each round
@@ -20,10 +20,9 @@ import statistics
 import time
 import uuid
 
-import expectations
 import kubectl
-import models
-from installation import Installation, app_version
+from e2e import expectations, models
+from e2e.installation import Installation, app_version
 
 
 async def publish(installation: Installation, namespace: str) -> float:

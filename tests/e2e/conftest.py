@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import expectations
 import kubectl
-import models
 import pytest
-from installation import NAMESPACE, Installation, install, is_installed, load_images, uninstall
+from e2e import expectations, models
+from e2e.installation import NAMESPACE, Installation, install, is_installed, load_images, uninstall
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import kubectl
-from models import NAME
+from e2e.models import NAME
 
 from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry

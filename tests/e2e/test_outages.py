@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import expectations
 import kubectl
-import models
-from installation import RELEASE, Installation
-from pods import load
+from e2e import expectations, models
+from e2e.installation import RELEASE, Installation
+from e2e.pods import load
 
 
 def kill_redis(perennial: Installation) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 
-import expectations
 import kubectl
-import models
 import pandas as pd
 import pytest
-from installation import Installation
+from e2e import expectations, models
+from e2e.installation import Installation
 from sklearn.linear_model import LinearRegression
 
 from perennial_core.identity import ModelKey

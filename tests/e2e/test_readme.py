@@ -16,7 +16,7 @@ from pathlib import Path
 
 import kubectl
 import pytest
-from installation import REPOSITORY, Installation
+from e2e.installation import REPOSITORY, Installation
 
 BLOCK = re.compile(r"(?:<!-- run: (\w+) -->\n)?```sh\n(.*?)```", re.DOTALL)
 

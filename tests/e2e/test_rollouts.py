@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import expectations
 import kubectl
-import models
-from installation import Installation
-from pods import load
+from e2e import expectations, models
+from e2e.installation import Installation
+from e2e.pods import load
 
 from perennial_core.identity import ModelKey, Version, digest_of
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import expectations
-import installation
 import kubectl
-import models
 import pytest
-from installation import NAMESPACE, RELEASE, Installation
+from e2e import expectations, installation, models
+from e2e.installation import NAMESPACE, RELEASE, Installation
 
 OF_THE_RELEASE = f"app.kubernetes.io/instance={RELEASE}"
 CLUSTER_KINDS = "clusterroles,clusterrolebindings"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-import installation
 import kubectl
 import pytest
+from e2e import installation
 
 
 @pytest.fixture(scope="module")

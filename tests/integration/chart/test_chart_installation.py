@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import installation
 import kubectl
 import pytest
 from chart_rendering import CHART, ROOT, needs_helm
+from e2e import installation
 
 pytestmark = [pytest.mark.cluster, needs_helm, pytest.mark.timeout(1200)]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import installation
 import kubectl
 import pytest
+from e2e import installation
 
 from perennial_operator.build.pod import CONTAINER_SECURITY, POD_SECURITY
 
