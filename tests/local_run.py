@@ -148,6 +148,16 @@ class LocalRun(AbstractContextManager["LocalRun"]):
         self._wait_until(lambda: self._children_named(name) != [], f"starts {name}")
         return self._children_named(name)[0]
 
+    def redis_url(self) -> str:
+        """Return the URL of its Redis, as it tells the predictor."""
+        pid = self.child("perennial_predictor")
+        variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        return next(
+            value
+            for name, _, value in (text.partition("=") for text in variables)
+            if name == "PERENNIAL_REDIS_URL"
+        )
+
     def _children_named(self, name: str) -> list[int]:
         return [pid for pid, command in self.children().items() if name in command]
 

@@ -20,8 +20,8 @@ KEY = ModelKey("tests", "points")
 async def only_retains(registry: Registry, version: int) -> None:
     """Wait until all other versions are gone."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await registry.snapshot(KEY)).versions != (version,):
-            await asyncio.sleep(0.1)  # noqa: ASYNC110 - the registry has no event for it
+        while (await registry.snapshot(KEY)).versions != (version,):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.1)
 
 
 async def test_a_version_that_does_not_load_goes_back_and_the_next_one_serves(

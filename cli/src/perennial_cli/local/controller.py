@@ -42,7 +42,7 @@ class Controller:
         self._predictor = predictor
         self._journal = journal
         self._rollout = Rollout()
-        self._announced: Version | None = None
+        self._announced: tuple[int, Version] | None = None
         self._known: Snapshot | None = None
         self._problem: str | None = None
         self._is_out = False
@@ -66,8 +66,14 @@ class Controller:
                 self._rollout = Rollout(self._rollout.incumbent)  # the deadline starts anew
                 self._tell_outage(error)
                 await asyncio.sleep(_OUTAGE_PAUSE_SECONDS)
-            busy = self._rollout.target is not None
-            await self._pause(_ROLLOUT_POLL_SECONDS if busy else _RESYNC_SECONDS)
+            await self._pause(_ROLLOUT_POLL_SECONDS if self._is_busy() else _RESYNC_SECONDS)
+
+    def _is_busy(self) -> bool:
+        """Say whether the predictor is about to get somewhere."""
+        started_since = self._announced is None or self._announced[0] != self._predictor.starts
+        return self._rollout.target is not None or (
+            self._rollout.incumbent is not None and started_since
+        )
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -102,18 +108,19 @@ class Controller:
         self._rollout = self._rollout.seen(
             serving=serving, answering=readiness.version, now=time.monotonic()
         )
-        if readiness.version is None:
-            self._announced = None
-        elif readiness.version == serving != self._announced:
+        if readiness.version is not None and readiness.version == serving:
             await self._announce(readiness.version)
 
     async def _announce(self, version: Version) -> None:
-        model = self._watched.current.model
+        """Tell once for each start of the predictor and each swap in it."""
+        model, what = self._watched.current.model, (self._predictor.starts, version)
+        if what == self._announced:
+            return
         manifest = await self._registry.manifest(model.key, version)
         pinned = " (pinned)" if version == model.spec.rollout.pinned_version else ""
         where = address(manifest, self._predictor.port)
         self._journal.done(f"serving version {version}{pinned} at {where}")
-        self._announced = version
+        self._announced = what
 
     async def _fail_if_overdue(self, snapshot: Snapshot, readiness: Readiness) -> bool:
         """Record that the version on its way did not arrive in time, once."""

@@ -63,6 +63,8 @@ class Predictor:
         self._state = state
         self._given_port = port
         self._journal = journal
+        self.starts = 0
+        """How often the process was started."""
 
     @property
     def port(self) -> int:
@@ -75,6 +77,7 @@ class Predictor:
     async def _run(self) -> str:
         while True:
             port = self.port
+            self.starts += 1
             async with module_process(
                 "perennial_predictor",
                 settings=self._settings(port),
