@@ -13,6 +13,10 @@ from e2e import expectations, models
 from e2e.installation import NAMESPACE, Installation, install, is_installed, load_images, uninstall
 
 
+OURS = "perennial.dev/test=e2e"
+"""Label of the namespaces that these tests make."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -26,6 +30,10 @@ def perennial(cluster: Any) -> Iterator[Installation]:
     was_there = is_installed()
     load_images()
     yield install()
+    # The operator lets go of the models, so it stays until all are gone.
+    kubectl.kubectl(
+        *("wait", "namespace", "-l", OURS, "--for=delete", "--timeout=300s"), seconds=320
+    )
     if not was_there:
         uninstall()
         kubectl.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
@@ -37,9 +45,9 @@ def namespace(perennial: Installation) -> Iterator[str]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl.kubectl("create", "namespace", name)
     labels = [f"{key}={value}" for key, value in kubectl.RESTRICTED.items()]
-    kubectl.kubectl("label", "namespace", name, *labels)
+    kubectl.kubectl("label", "namespace", name, OURS, *labels)
     yield name
-    kubectl.kubectl("delete", "namespace", name, "--timeout=180s", seconds=200)
+    kubectl.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture

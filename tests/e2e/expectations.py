@@ -11,6 +11,7 @@ import kubectl
 from e2e.models import NAME
 
 from perennial_core.identity import ModelKey, Version
+from perennial_core.manifest import Manifest, ManifestBody
 from perennial_core.registry import Registry
 
 Body = dict[str, Any]
@@ -62,12 +63,17 @@ def predict(namespace: str, *instances: Any) -> Body:
             return answer
 
 
+def changed(manifest: Manifest, **fields: Any) -> ManifestBody:
+    """Return a manifest's body with some fields changed, to be published as a new version."""
+    return ManifestBody.model_validate(manifest.model_dump() | fields)
+
+
 async def publish_again(registry: Registry, namespace: str, version: int) -> Version:
     """Publish a version once more, as a new one: what a run does, without the training."""
     key = ModelKey(namespace, NAME)
     manifest = await registry.manifest(key, Version(version))
     artifact = await registry.artifact(key, manifest.digest)
     now = datetime.now(UTC)
-    body = manifest.model_copy(update={"run_id": f"again-{now.timestamp()}", "created": now})
+    body = changed(manifest, run_id=f"again-{now.timestamp()}", created=now)
     publication = await registry.publish(key, body, artifact, started=now)
     return publication.version

@@ -34,8 +34,8 @@ async def test_a_version_that_cannot_start_goes_back_by_itself(
     with load(served, models.NAME, perennial.predictor_image) as seen:
         async with perennial.registry() as registry:
             good = await registry.manifest(key, Version(1))
-            changes = {"run_id": "broken", "digest": digest_of(artifact), "size": 16}
-            body = good.model_copy(update=changes)
+            digest, size = digest_of(artifact), len(artifact)
+            body = expectations.changed(good, run_id="broken", digest=digest, size=size)
             await registry.publish(key, body, artifact, started=datetime.now(UTC))
         body_seen = expectations.has_condition(served, "Degraded", "True", "version 2", 120)
         assert kubectl.condition(body_seen, "Degraded")["reason"] == "RolloutFailed"
