@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import NOW
 
-from perennial_cli.local.rollout import Rollout, is_news
+from perennial_cli.local.rollout import Pin, Rollout, is_news
 from perennial_core.identity import Version
 from perennial_core.registry import Failure
 
@@ -50,8 +50,16 @@ def test_a_rollout_is_overdue_after_its_deadline(
     assert rollout.overdue(deadline=60.0, now=now) is expected
 
 
-def test_a_failure_is_recorded_once_for_each_edit_of_the_resource() -> None:
+def test_a_failure_is_recorded_once_for_each_time_it_is_pinned() -> None:
     failure = Failure(reason="r", message="m", at=NOW, generation=5)
     assert is_news(None, 5)
     assert not is_news(failure, 5)
     assert is_news(failure, 6)
+
+
+def test_a_pin_is_as_old_as_its_version_whatever_else_is_edited() -> None:
+    first = Pin().seen(None, 5)
+    assert first == Pin(None, 5)
+    pinned = first.seen(V1, 6)
+    assert pinned.seen(V1, 7) == Pin(V1, 6)
+    assert pinned.seen(V2, 8) == Pin(V2, 8)

@@ -39,7 +39,8 @@ async def module_process(
             stdout=output,
             stderr=output,
             start_new_session=True,  # so that Ctrl-C in a terminal reaches us alone
-            preexec_fn=die_with_parent(),
+            # Publishing is atomic, and a long fit would not hear of a gentler signal.
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
     try:
         yield process

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from perennial_cli.journal import Journal
 from perennial_cli.local.predictor import Predictor, Readiness
-from perennial_cli.local.rollout import Rollout, is_news
+from perennial_cli.local.rollout import Pin, Rollout, is_news
 from perennial_cli.local.run_report import address, score_text
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.decisions import Choice, choose
@@ -44,6 +44,7 @@ class Controller:
         self._rollout = Rollout()
         self._announced: tuple[int, Version] | None = None
         self._known: Snapshot | None = None
+        self._pin = Pin()
         self._problem: str | None = None
         self._is_out = False
 
@@ -82,6 +83,9 @@ class Controller:
 
     async def _reconcile(self) -> None:
         model = self._watched.current.model
+        self._pin = self._pin.seen(
+            _version(model.spec.rollout.pinned_version), self._watched.current.generation
+        )
         snapshot = await self._registry.snapshot(model.key)
         await self._tell_trained(snapshot)
         readiness = await self._predictor.readiness()
@@ -117,7 +121,7 @@ class Controller:
         if what == self._announced:
             return
         manifest = await self._registry.manifest(model.key, version)
-        pinned = " (pinned)" if version == model.spec.rollout.pinned_version else ""
+        pinned = " (pinned)" if version == self._pin.version else ""
         where = address(manifest, self._predictor.port)
         self._journal.done(f"serving version {version}{pinned} at {where}")
         self._announced = what
@@ -129,7 +133,7 @@ class Controller:
         deadline = float(rollout.progress_deadline_seconds)
         if target is None or not self._rollout.overdue(deadline=deadline, now=time.monotonic()):
             return False
-        if not is_news(snapshot.failures.get(target), generation):
+        if not is_news(snapshot.failures.get(target), self._pin.generation):
             return False
         why = readiness.problem or readiness.reason or "the predictor does not say why"
         await self._registry.record_failure(
@@ -149,13 +153,14 @@ class Controller:
         return True
 
     def _choose(self, snapshot: Snapshot) -> Choice:
-        current = self._watched.current
+        serving = _serving(snapshot)
+        able = None if serving in snapshot.failures else serving
         return choose(
             retained=snapshot.versions,
             failures=snapshot.failures,
-            incumbent=self._rollout.incumbent or _serving(snapshot),
-            pinned=_pinned(current.model.spec.rollout.pinned_version),
-            generation=current.generation,
+            incumbent=self._rollout.incumbent or able,
+            pinned=self._pin.version,
+            generation=self._pin.generation,
         )
 
     async def _serve(self, version: Version) -> None:
@@ -167,11 +172,11 @@ class Controller:
 
     async def _retain(self) -> None:
         model = self._watched.current.model
-        kept = (model.spec.rollout.pinned_version, self._rollout.incumbent, self._rollout.target)
+        kept = (self._pin.version, self._rollout.incumbent, self._rollout.target)
         await self._registry.retain(
             model.key,
             limit=model.spec.rollout.history_limit,
-            protected=[Version(version) for version in kept if version is not None],
+            protected=[version for version in kept if version is not None],
         )
 
     def _tell_problem(self, problem: str | None) -> None:
@@ -193,5 +198,5 @@ def _serving(snapshot: Snapshot) -> Version | None:
     return snapshot.serving.version if snapshot.serving else None
 
 
-def _pinned(version: int | None) -> Version | None:
+def _version(version: int | None) -> Version | None:
     return None if version is None else Version(version)

@@ -10,15 +10,20 @@ from typing import Any
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from perennial_core.errors import UserError
-from perennial_core.resource.prediction_model import ObjectMeta, describe
+from perennial_core.resource.prediction_model import describe
 
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
+
+
+class _Metadata(BaseModel):
+    name: str
+    namespace: str = "default"
 
 
 class _Resource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    metadata: ObjectMeta
+    metadata: _Metadata
 
 
 class _ConfigMap(_Resource):

@@ -17,14 +17,18 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def die_with_parent() -> Callable[[], None]:
-    """Return what a child runs before it becomes its program (``preexec_fn``)."""
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """Return what a child runs before it becomes its program (``preexec_fn``).
+
+    Args:
+        number: The signal that it gets when its parent is gone.
+    """
     parent = os.getpid()
 
     def in_child() -> None:
         if _libc is None:
             return
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(1)  # the parent was gone before the signal was asked for
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ from perennial_cli.local.kubernetes_yaml import documents
 from perennial_cli.local.mounted_files import files_of
 from perennial_core.errors import UserError
 from perennial_core.resource import KIND, PredictionModel
-
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,7 @@ def _only_model(resources: list[Any]) -> PredictionModel:
     models = [item for item in resources if isinstance(item, dict) and item.get("kind") == KIND]
     if len(models) != 1:
         raise UserError(f"holds {len(models) or 'no'} {KIND}; local mode runs exactly one")
-    model = PredictionModel.parse(models[0])
-    for field, name in (("namespace", model.key.namespace), ("name", model.key.name)):
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                f"metadata.{field}: {name!r} must be lower-case letters, digits and dashes, with"
-                " a letter first, and at most 52 characters"
-            )
-    return model
+    return PredictionModel.parse(models[0])
 
 
 def _files(

@@ -41,6 +41,19 @@ class Rollout:
         return self.target is not None and now - self.since >= deadline
 
 
+@dataclass(frozen=True)
+class Pin:
+    """The version that a person pinned, if any, and since when."""
+
+    version: Version | None = None
+    generation: int = 0
+    """The resource's generation at that time, so that later edits do not count as another pin."""
+
+    def seen(self, version: Version | None, generation: int) -> Pin:
+        """Return the pin after another look at the resource."""
+        return self if version == self.version and self.generation else Pin(version, generation)
+
+
 def is_news(failure: Failure | None, generation: int) -> bool:
-    """Say whether a failure at this generation of the resource is not recorded yet."""
+    """Say whether a version failed anew since it was pinned at this generation."""
     return failure is None or failure.generation < generation
