@@ -108,3 +108,13 @@ def test_the_model_of_helm_test_has_a_name_that_models_may_have(release: str) ->
 
     assert len(model["metadata"]["name"]) <= 52
     assert model["spec"]["training"]["data"]["target"] == "y"
+
+
+def test_the_client_of_helm_test_asks_the_model_and_not_itself() -> None:
+    (model,) = of_kind(render(), "PredictionModel")
+    (client,) = of_kind(render(), "Pod")
+
+    (container,) = client["spec"]["containers"]
+    assert container["args"][-1] == "http://perennial-test.perennial.svc:5001/?msg=100"
+    assert model["metadata"]["name"] == "perennial-test"
+    assert client["metadata"]["name"] != "perennial-test"
