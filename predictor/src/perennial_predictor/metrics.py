@@ -40,6 +40,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._version = Gauge(
             "perennial_model_version", "The version that serves.", ["model"], registry=registry
         )
@@ -68,8 +69,14 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
-        self._requests.labels(route, status).inc()
-        self._latency.labels(route).observe(seconds)
+        if (route, status) not in self._answers:  # looking labels up takes longer than counting
+            self._answers[route, status] = (
+                self._requests.labels(route, status),
+                self._latency.labels(route),
+            )
+        count, latency = self._answers[route, status]
+        count.inc()
+        latency.observe(seconds)
 
     def serves(self, manifest: Manifest, load_seconds: float, *, swapped: bool) -> None:
         """A version serves from now on; ``swapped`` when it took over from another."""

@@ -78,9 +78,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
     Raises:
         UserError: The address cannot be used, for example because another process does.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    is_v6 = ":" in host
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    both = is_v6 and socket.has_dualstack_ipv6()  # "::" takes IPv4 as well
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both, backlog=2048)
     except OSError as error:
         raise UserError(
             f"cannot listen on {host} port {port}: {error.strerror};"
