@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow as pa
@@ -32,12 +32,12 @@ def web_file(uri: str, credentials: Path) -> DataFile:
         SpecError: The credentials are incomplete or cannot be read.
     """
     shown = _without_query(uri)
-    options = _authorization(credentials)
+    headers = _authorization(credentials)
     content: list[bytes] = []
 
     def open_again() -> pa.NativeFile:
         if not content:
-            content.append(_fetch(uri, shown, options))
+            content.append(_fetch(uri, shown, headers))
         return pa.BufferReader(content[0])
 
     return DataFile(shown, open_again)
@@ -49,10 +49,11 @@ def _without_query(uri: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _authorization(credentials: Path) -> dict[str, Any]:
+def _authorization(credentials: Path) -> dict[str, str]:
+    """Return the headers that bear the credentials."""
     token = _secret(credentials / "token")
     if token is not None:
-        return {"headers": {"Authorization": f"Bearer {token}"}}
+        return {"Authorization": f"Bearer {token}"}
     username, password = _secret(credentials / "username"), _secret(credentials / "password")
     if username is None and password is None:
         return {}
@@ -60,9 +61,8 @@ def _authorization(credentials: Path) -> dict[str, Any]:
         raise SpecError(
             "training.data.credentialsSecret: give token, or both username and password"
         )
-    from aiohttp import BasicAuth
-
-    return {"auth": BasicAuth(username, password)}
+    pair = b64encode(f"{username}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 def _secret(file: Path) -> str | None:
@@ -76,7 +76,7 @@ def _secret(file: Path) -> str | None:
         ) from error
 
 
-def _fetch(uri: str, shown: str, options: dict[str, Any]) -> bytes:
+def _fetch(uri: str, shown: str, headers: dict[str, str]) -> bytes:
     """Return the body; raise DataError for what the user can repair and Outage for what passes."""
     import aiohttp
     from fsspec.implementations.http import HTTPFileSystem
@@ -84,7 +84,7 @@ def _fetch(uri: str, shown: str, options: dict[str, Any]) -> bytes:
     timeout = aiohttp.ClientTimeout(
         total=None, connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
     )
-    web = HTTPFileSystem(skip_instance_cache=True, timeout=timeout, **options)
+    web = HTTPFileSystem(skip_instance_cache=True, timeout=timeout, headers=headers)
     try:
         body: bytes = web.cat_file(uri)
     except FileNotFoundError as error:

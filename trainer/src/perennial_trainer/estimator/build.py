@@ -13,6 +13,7 @@ from perennial_trainer.estimator.classes import find_class
 from perennial_trainer.failure import SpecError, brief
 
 _FIELD = "training.estimator"
+_TASKS = {"regressor": Task.REGRESSION, "classifier": Task.CLASSIFICATION}
 
 
 def build_estimator(spec: EstimatorSpec, allowed_modules: Sequence[str]) -> Any:
@@ -41,18 +42,19 @@ def task_of(estimator: Any, spec: EstimatorSpec) -> Task:
     """Return what an estimator predicts.
 
     Raises:
-        SpecError: It is neither a regressor nor a classifier.
+        SpecError: It is neither a regressor nor a classifier, or predicts several targets only.
     """
-    from sklearn.base import is_classifier, is_regressor
+    from sklearn.utils import get_tags
 
     try:
-        if is_regressor(estimator):
-            return Task.REGRESSION
-        if is_classifier(estimator):
-            return Task.CLASSIFICATION
+        tags = get_tags(estimator)
     except (AttributeError, TypeError, ValueError) as error:
-        raise SpecError(f"{_FIELD}: {brief(error)}") from error
-    raise SpecError(f"{_FIELD}: {name_of(spec)} is neither a regressor nor a classifier")
+        raise SpecError(f"{_FIELD}: {name_of(spec)} is not complete: {brief(error)}") from error
+    if tags.estimator_type not in _TASKS:
+        raise SpecError(f"{_FIELD}: {name_of(spec)} is neither a regressor nor a classifier")
+    if not tags.target_tags.single_output:
+        raise SpecError(f"{_FIELD}: {name_of(spec)} predicts several targets; a model has one")
+    return _TASKS[tags.estimator_type]
 
 
 def name_of(spec: EstimatorSpec) -> str:
