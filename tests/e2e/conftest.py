@@ -12,7 +12,6 @@ import pytest
 from e2e import expectations, models
 from e2e.installation import NAMESPACE, Installation, install, is_installed, load_images, uninstall
 
-
 OURS = "perennial.dev/test=e2e"
 """Label of the namespaces that these tests make."""
 

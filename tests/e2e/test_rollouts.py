@@ -12,6 +12,8 @@ from e2e.pods import load
 from perennial_core.identity import ModelKey, Version, digest_of
 
 ROLLOUTS = 20
+DEADLINE_SECONDS = 30
+"""Of rollouts that fail: several times what a pod takes to become ready here."""
 
 
 async def test_twenty_rollouts_in_a_row_fail_no_request(
@@ -20,7 +22,8 @@ async def test_twenty_rollouts_in_a_row_fail_no_request(
     async with perennial.registry() as registry:
         with load(served, models.NAME, perennial.predictor_image, seconds=800) as seen:
             for version in range(2, ROLLOUTS + 2):
-                assert await expectations.publish_again(registry, served, 1) == version
+                published = await expectations.publish_again(registry, served, version - 1)
+                assert published == version
                 expectations.serves(served, version)
     assert seen.failures == []
     assert set(seen.answered) == set(range(1, ROLLOUTS + 2))
@@ -29,7 +32,7 @@ async def test_twenty_rollouts_in_a_row_fail_no_request(
 async def test_a_version_that_cannot_start_goes_back_by_itself(
     served: str, perennial: Installation
 ) -> None:
-    kubectl.apply(models.model(rollout__progressDeadlineSeconds=15), namespace=served)
+    kubectl.apply(models.model(rollout__progressDeadlineSeconds=DEADLINE_SECONDS), namespace=served)
     key, artifact = ModelKey(served, models.NAME), b"this is no model"
     with load(served, models.NAME, perennial.predictor_image) as seen:
         async with perennial.registry() as registry:
@@ -49,11 +52,13 @@ async def test_a_version_that_cannot_start_goes_back_by_itself(
 
 
 async def test_settings_that_cannot_start_go_back_too(served: str, perennial: Installation) -> None:
-    kubectl.apply(models.model(rollout__progressDeadlineSeconds=15), namespace=served)
+    kubectl.apply(models.model(rollout__progressDeadlineSeconds=DEADLINE_SECONDS), namespace=served)
     nowhere = {"nodeSelector": {"no-such-label": "here"}}
     with load(served, models.NAME, perennial.predictor_image) as seen:
         kubectl.apply(
-            models.model(rollout__progressDeadlineSeconds=15, serving__podTemplate=nowhere),
+            models.model(
+                rollout__progressDeadlineSeconds=DEADLINE_SECONDS, serving__podTemplate=nowhere
+            ),
             namespace=served,
         )
         expectations.has_condition(served, "RolledOut", "False", "SettingsFailed", 120)
