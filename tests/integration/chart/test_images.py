@@ -90,6 +90,18 @@ def test_an_image_holds_what_it_runs_and_nothing_to_build_with(
     assert found["uncompiled"] == []
 
 
+@pytest.mark.parametrize("service", ["trainer", "predictor"])
+def test_onnx_runtime_starts_no_telemetry(service: str, restricted: str, images: str) -> None:
+    script = "import onnxruntime, os; print(len(os.listdir('/proc/self/task')))"
+
+    def threads(**variables: str) -> int:
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        said = run_in(service, images, restricted, command=["python", "-c", script], env=env)
+        return int(said.splitlines()[-1])
+
+    assert threads() < threads(ORT_DISABLE_TELEMETRY="0")
+
+
 @pytest.mark.parametrize(
     ("service", "arguments", "says"),
     [
