@@ -27,7 +27,7 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
-- apiGroups: ["", events.k8s.io]
+- apiGroups: [""]
   resources: [events]
   verbs: [create]
 {{- end }}
