@@ -27,7 +27,7 @@ TOLERANCE = 2.0
 ROWS = 1000
 CONNECTIONS = 4
 _STEP_SECONDS = 60.0
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.5
 _ENOUGH_ANSWERS = 500
 """So many requests a version answers before the story goes on."""
 
