@@ -37,10 +37,13 @@ def choose(
         failures: Versions whose rollout failed.
         incumbent: The version that serves now.
         pinned: ``spec.rollout.pinnedVersion``.
-        generation: The resource's generation, which rises with each change of its spec.
+        generation: The resource's generation when the version was pinned; it rises with each change
+            of the spec.
     """
     if pinned is None:
-        return Choice(max((v for v in retained if v not in failures), default=incumbent))
+        # one that serves, by a pin after its failure, has proven itself
+        able = (v for v in retained if v == incumbent or v not in failures)
+        return Choice(max(able, default=incumbent))
     if pinned not in retained:
         known = ", ".join(map(str, sorted(retained))) or "none"
         return Choice(

@@ -63,7 +63,19 @@ class PodTemplate(Part):
     affinity: KubernetesObject | None = None
     topology_spread_constraints: list[KubernetesObject] | None = None
     annotations: dict[str, str] | None = None
-    env: Annotated[list[EnvironmentVariable], Field(max_length=256)] | None = None
+    env: (
+        Annotated[
+            list[EnvironmentVariable],
+            Field(
+                max_length=256,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["name"],
+                },
+            ),
+        ]
+        | None
+    ) = None
     """Further environment of the predictor's container."""
 
 

@@ -63,6 +63,10 @@ class RolloutStatus(Part):
     """Hash of settings that did not roll out; not tried again until spec.serving changes."""
     failure: str | None = None
     """What came of them."""
+    pinned_version: int | None = None
+    """The version that spec.rollout.pinnedVersion names."""
+    pinned_generation: int | None = None
+    """The generation of the resource that pinned it."""
 
 
 class PredictionModelStatus(Part):
