@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from perennial_core.errors import Outage, UserError
-from perennial_operator.cluster import AlreadyExists, Cluster, Conflict
+from perennial_operator.cluster import AlreadyExists, Cluster
 from perennial_operator.kinds import LEASE, Body
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +48,8 @@ class Leader:
         self._identity = identity
         self._timing = timing
         self._seen: tuple[Any, float] = (None, 0.0)
+        self._renewed = 0.0
+        """When the last request was sent by which this replica holds the Lease."""
         self.leads = False
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -87,23 +89,22 @@ class Leader:
             await asyncio.sleep(self._timing.retry_period)
 
     async def _renew(self) -> None:
-        renewed = time.monotonic()
         while True:
             await asyncio.sleep(self._timing.retry_period)
-            left = renewed + self._timing.renew_deadline - time.monotonic()
+            left = self._renewed + self._timing.renew_deadline - time.monotonic()
             try:
                 async with asyncio.timeout(left):
                     if not await self._try():
                         raise LeadershipLost("another replica holds the lease")
-                    renewed = time.monotonic()
             except LeadershipLost:
                 raise
             except (Outage, UserError, TimeoutError) as error:
-                if time.monotonic() - renewed >= self._timing.renew_deadline:
+                if time.monotonic() - self._renewed >= self._timing.renew_deadline:
                     raise LeadershipLost("the lease was not renewed in time") from error
 
     async def _try(self) -> bool:
         """Take or renew the Lease; return whether it is this replica's."""
+        sent = time.monotonic()
         lease = await self._cluster.get(LEASE, self._namespace, self._name)
         try:
             if lease is None:
@@ -112,8 +113,9 @@ class Leader:
                 return False
             else:
                 await self._cluster.replace(LEASE, self._claimed(lease))
-        except (AlreadyExists, Conflict):
+        except AlreadyExists:
             return False
+        self._renewed = sent
         return True
 
     def _is_held_by_another(self, lease: Body) -> bool:

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from perennial_core.errors import UserError
+
 
 @asynccontextmanager
 async def probes(port: int) -> AsyncIterator[None]:
@@ -15,6 +17,9 @@ async def probes(port: int) -> AsyncIterator[None]:
 
     Args:
         port: On all addresses; 0 for none.
+
+    Raises:
+        UserError: The port is taken.
     """
     app = web.Application()
     app.add_routes(
@@ -22,12 +27,19 @@ async def probes(port: int) -> AsyncIterator[None]:
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    if port:
-        await web.TCPSite(runner, port=port).start()
     try:
+        await _listen(runner, port)
         yield
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    if port:
+        try:
+            await web.TCPSite(runner, port=port).start()
+        except OSError as error:
+            raise UserError(f"PERENNIAL_PROBE_PORT: {error.strerror}") from None
 
 
 async def _alive(_: web.Request) -> web.Response:

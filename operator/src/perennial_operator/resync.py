@@ -29,14 +29,16 @@ class Resync:
         self._namespaces: list[str | None] = [*namespaces] or [None]
 
     async def run(self, seconds: float) -> None:
-        """Compare everything now and then every so many seconds, for ever."""
+        """Compare everything every so many seconds, for ever."""
+        pause = seconds
         while True:
+            await asyncio.sleep(pause)
             try:
                 await self.once()
-                await asyncio.sleep(seconds)
+                pause = seconds
             except Outage as error:
                 _log.warning("resync failed", error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
+                pause = _RETRY_SECONDS
 
     async def once(self) -> None:
         """List the models and what they own, and ask for every model."""

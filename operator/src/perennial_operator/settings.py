@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,7 +16,7 @@ class OperatorSettings(BaseSettings):
 
     namespace: str = "perennial"
     """Where the operator's Lease is."""
-    identity: str = "perennial-operator"
+    identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     """The name of this replica in the Lease: its pod's."""
     trainer_image: str
     predictor_image: str

@@ -1,0 +1,58 @@
+"""What the replica that leads does: it watches, compares and reconciles."""
+
+from __future__ import annotations
+
+import asyncio
+
+import kopf
+
+from perennial_core.registry import Registry
+from perennial_core.settings import RegistrySettings
+from perennial_operator.cache import Cache
+from perennial_operator.cluster import Cluster
+from perennial_operator.handlers import Watched, handler_registry, kopf_settings
+from perennial_operator.metrics import MODELS
+from perennial_operator.queue import ModelQueue
+from perennial_operator.reconciler import Reconciler
+from perennial_operator.resync import Resync, follow_registry
+from perennial_operator.settings import OperatorSettings
+from perennial_operator.workers import Workers
+
+
+async def operate(
+    settings: OperatorSettings,
+    registry_settings: RegistrySettings,
+    cluster: Cluster,
+    registry: Registry,
+) -> None:
+    """Bring the cluster to what all models say, until a signal comes or a part of it fails."""
+    cache, queue = Cache(), ModelQueue()
+    MODELS.set_function(lambda: len(cache.models()))
+    reconciler = Reconciler(cluster, cache, registry, settings, registry_settings)
+    resync = Resync(cluster, cache, queue, settings.watch_namespaces)
+    await resync.once()
+    tasks = [
+        asyncio.create_task(_watch(settings, Watched(cache, queue))),
+        asyncio.create_task(Workers(reconciler, queue, settings.workers).run()),
+        asyncio.create_task(resync.run(settings.resync_seconds)),
+        asyncio.create_task(follow_registry(registry, cache, queue)),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _watch(settings: OperatorSettings, watched: Watched) -> None:
+    """Run kopf until a signal stops it."""
+    await kopf.operator(
+        registry=handler_registry(),
+        settings=kopf_settings(),
+        memo=watched,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+    )
