@@ -36,8 +36,10 @@ class Cache:
         return key
 
     def remove_model(self, body: Mapping[str, Any]) -> ModelKey:
+        """Forget a model, but for one of the same name that came after it."""
         key = _own_key(body)
-        self._models.pop(key, None)
+        if _is_newer(body, self._models.get(key)):
+            self._models.pop(key, None)
         return key
 
     def put_owned(self, body: Mapping[str, Any]) -> ModelKey | None:
@@ -50,9 +52,10 @@ class Cache:
         return key
 
     def remove_owned(self, body: Mapping[str, Any]) -> ModelKey | None:
-        key = owner_key(body)
-        if key is not None and key in self._owned:
-            self._owned[key].pop(ObjectRef.of(body), None)
+        """Forget an owned object as ``remove_model`` does; returns its model."""
+        key, ref = owner_key(body), ObjectRef.of(body)
+        if key is not None and _is_newer(body, self.owned(key, ref)):
+            self._owned[key].pop(ref, None)
             if not self._owned[key]:
                 del self._owned[key]
         return key

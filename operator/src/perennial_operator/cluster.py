@@ -26,10 +26,16 @@ from perennial_operator.kinds import (
 
 REQUEST_SECONDS = 30.0
 _APPLY = "application/apply-patch+yaml"
-_FINALIZER_MANAGER = f"{FIELD_MANAGER}-finalizer"
+_MERGE = "application/merge-patch+json"
+_PEEK_MANAGER = f"{FIELD_MANAGER}-peek"
 
-_REFUSED = (400, 403, 413, 422)
-"""Answers that stay the same until somebody changes something."""
+_INVALID = (400, 413, 422)
+_INVALID_THOUGH_500 = (
+    "failed to create typed patch object",  # an unknown field, a wrong type, a key given twice
+    "failed to convert new object",  # such as a quantity that is none
+    "request is too large",
+)
+"""What the API server says with status 500 of an object that it cannot read or store."""
 
 
 class ClusterUnavailable(Outage):
@@ -37,7 +43,11 @@ class ClusterUnavailable(Outage):
 
 
 class ClusterRefused(UserError):
-    """The API server refuses the object."""
+    """The API server refuses the request."""
+
+
+class ObjectInvalid(ClusterRefused):
+    """The API server refuses the object for what stands in it, and will as long as it does."""
 
 
 class NotFound(ClusterRefused):
@@ -72,7 +82,10 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
                 await config.load_kube_config()
             except config.ConfigException as error:
                 raise ClusterRefused(f"no cluster to connect to: {error}; set KUBECONFIG") from None
-        return cls(client.ApiClient())
+        configuration = client.Configuration.get_default_copy()
+        # Authorities without a key usage extension, which many clusters have, are verified too.
+        configuration.disable_strict_ssl_verification = True
+        return cls(client.ApiClient(configuration))
 
     async def __aexit__(
         self,
@@ -99,6 +112,13 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
             return await self._request("GET", _path(kind, namespace, name))
         except NotFound:
             return None
+
+    async def peek(self, kind: Kind, ref: ObjectRef) -> Body | None:
+        """Return an object that may be written but not read: the dry run of an empty apply."""
+        body = _identity(kind, ref.namespace, ref.name)
+        path = _path(kind, ref.namespace, ref.name)
+        answer = await self._apply(path, body, _PEEK_MANAGER, ("dryRun", "All"))
+        return answer if "resourceVersion" in answer["metadata"] else None
 
     async def create(self, kind: Kind, body: Body) -> Body:
         """Create an object.
@@ -131,17 +151,30 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
         except NotFound:
             return
 
-    async def report(self, key: ModelKey, status: Body) -> Body:
-        """Write a model's status, and return the model."""
-        path = _path(PREDICTION_MODEL, key.namespace, key.name) + "/status"
-        return await self._apply(path, {**_model_identity(key), "status": status}, FIELD_MANAGER)
+    async def report(self, key: ModelKey, uid: str, status: Body) -> Body:
+        """Write a model's status, and return the model.
 
-    async def set_finalizers(self, key: ModelKey, uid: str, finalizers: list[str]) -> Body:
-        """Say what has to be done before the model may go, and return the model."""
-        body = _model_identity(key)
-        body["metadata"] |= {"uid": uid, "finalizers": finalizers}
-        path = _path(PREDICTION_MODEL, key.namespace, key.name)
-        return await self._apply(path, body, _FINALIZER_MANAGER)
+        Raises:
+            NotFound: The model is gone.
+            Conflict: Another model of the same name took its place.
+        """
+        body = _identity(PREDICTION_MODEL, key.namespace, key.name)
+        body["metadata"]["uid"] = uid
+        path = _path(PREDICTION_MODEL, key.namespace, key.name) + "/status"
+        return await self._apply(path, {**body, "status": status}, FIELD_MANAGER)
+
+    async def set_finalizers(self, model: Body, finalizers: list[str]) -> Body:
+        """Say what has to be done before the model may go, and return the model.
+
+        Raises:
+            NotFound: The model is gone.
+            Conflict: The model was changed since it was read.
+        """
+        metadata = model["metadata"]
+        path = _path(PREDICTION_MODEL, metadata["namespace"], metadata["name"])
+        read = {"resourceVersion": metadata["resourceVersion"]}
+        body = {"metadata": {**read, "finalizers": finalizers}}
+        return await self._request("PATCH", path, body, content_type=_MERGE)
 
     async def pods(self, namespace: str, selector: str) -> list[Body]:
         """Return the pods with these labels."""
@@ -152,8 +185,8 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
         """Post an event; it names its object."""
         await self._request("POST", _path(EVENT, event["metadata"]["namespace"]), event)
 
-    async def _apply(self, path: str, body: Body, manager: str) -> Body:
-        query = [("fieldManager", manager), ("force", "true")]
+    async def _apply(self, path: str, body: Body, manager: str, *options: tuple[str, str]) -> Body:
+        query = [("fieldManager", manager), ("force", "true"), *options]
         return await self._request("PATCH", path, body, query=query, content_type=_APPLY)
 
     async def _request(
@@ -195,11 +228,11 @@ def _path(kind: Kind, namespace: str | None, name: str | None = None) -> str:
     return path if name is None else f"{path}/{quote(name)}"
 
 
-def _model_identity(key: ModelKey) -> Body:
+def _identity(kind: Kind, namespace: str, name: str) -> Body:
     return {
-        "apiVersion": PREDICTION_MODEL.api_version,
-        "kind": PREDICTION_MODEL.name,
-        "metadata": {"namespace": key.namespace, "name": key.name},
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": {"namespace": namespace, "name": name},
     }
 
 
@@ -211,7 +244,9 @@ def _translated(status: int, content: Any, method: str, path: str) -> Outage | U
         return NotFound(text)
     if status == 409:
         return AlreadyExists(text) if reason == "AlreadyExists" else Conflict(text)
-    if status in _REFUSED:
+    if status in _INVALID or any(sign in message for sign in _INVALID_THOUGH_500):
+        return ObjectInvalid(f"the API server refuses: {message}")
+    if status == 403:
         return ClusterRefused(f"the API server refuses: {message}")
     return ClusterUnavailable(f"{text} ({status})")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
-from perennial_core.resource import DeletionPolicy, PredictionModel
+from perennial_core.resource import DeletionPolicy
 from perennial_operator.applier import Applier
 from perennial_operator.cache import Cache
-from perennial_operator.cluster import Cluster
-from perennial_operator.kinds import CRON_JOB, JOB
+from perennial_operator.cluster import Cluster, NotFound
+from perennial_operator.kinds import CRON_JOB, JOB, Body
 
 FINALIZER = "perennial.dev/registry"
 """Holds a model that is being deleted until its keys are removed from the registry."""
@@ -27,27 +28,39 @@ class Finalizer:
         self._registry = registry
         self._applier = applier
 
-    async def hold(self, model: PredictionModel) -> None:
+    async def hold(self, model: Body, policy: DeletionPolicy) -> None:
         """Set or remove the finalizer, as the deletion policy asks."""
-        wanted = model.spec.deletion_policy is DeletionPolicy.DELETE
-        if wanted != (FINALIZER in model.metadata.finalizers):
-            await self._set(model, wanted)
+        finalizers = model["metadata"].get("finalizers", [])
+        if policy is DeletionPolicy.DELETE and FINALIZER not in finalizers:
+            self._cache.put_model(
+                await self._cluster.set_finalizers(model, [*finalizers, FINALIZER])
+            )
+        if policy is DeletionPolicy.RETAIN:
+            await self._release(model)
 
-    async def finalize(self, model: PredictionModel) -> None:
-        """Remove the model's keys once no trainer can publish any more, and let the model go."""
-        if FINALIZER not in model.metadata.finalizers:
+    async def finalize(self, key: ModelKey, model: Body) -> None:
+        """Remove the model's keys once no trainer can publish any more, and let the model go.
+
+        Nothing else of the spec is looked at: a model that cannot be read can still be deleted.
+        """
+        if FINALIZER not in model["metadata"].get("finalizers", []):
             return
-        if model.spec.deletion_policy is DeletionPolicy.DELETE:
-            trainers = self._cache.owned_of_kind(model.key, CRON_JOB.name)
-            trainers += self._cache.owned_of_kind(model.key, JOB.name)
+        if model.get("spec", {}).get("deletionPolicy") != DeletionPolicy.RETAIN:
+            trainers = self._cache.owned_of_kind(key, CRON_JOB.name)
+            trainers += self._cache.owned_of_kind(key, JOB.name)
             for body in trainers:
-                await self._applier.delete(body)
+                await self._applier.delete(key, body)
             if trainers:
                 return  # their disappearance asks for this model again
-            await self._registry.purge(model.key)
-        await self._set(model, False)
+            await self._registry.purge(key)
+        await self._release(model)
 
-    async def _set(self, model: PredictionModel, wanted: bool) -> None:
-        finalizers = [FINALIZER] if wanted else []
-        raw = await self._cluster.set_finalizers(model.key, model.metadata.uid, finalizers)
-        self._cache.put_model(raw)
+    async def _release(self, model: Body) -> None:
+        finalizers = model["metadata"].get("finalizers", [])
+        if FINALIZER not in finalizers:
+            return
+        others = [finalizer for finalizer in finalizers if finalizer != FINALIZER]
+        try:
+            await self._cluster.set_finalizers(model, others)
+        except NotFound:
+            return  # nothing held it any more

@@ -9,7 +9,7 @@ from typing import Any
 from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import TEMPLATE_ANNOTATION, Release
-from perennial_operator.decide.rollout import Attempt, LiveDeployment, Progress, RolloutMemory
+from perennial_operator.decide.rollout import Attempt, LiveDeployment, Pin, Progress, RolloutMemory
 from perennial_operator.decide.training import TrainingMemory
 from perennial_operator.kinds import Body
 
@@ -33,6 +33,8 @@ def live_deployment(body: Body | None) -> LiveDeployment | None:
     return LiveDeployment(
         template_hash=body["metadata"].get("annotations", {}).get(TEMPLATE_ANNOTATION, ""),
         progress=_progress(body, status),
+        uniform=_is_up_to_date(body, status)
+        and status.get("updatedReplicas", 0) == status.get("replicas", 0),
         replicas=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
     )
@@ -50,7 +52,7 @@ def live_release(body: Body | None) -> Release | None:
 
 def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
     wanted = body["spec"].get("replicas", 1)
-    if status.get("observedGeneration", 0) < body["metadata"].get("generation", 0):
+    if not _is_up_to_date(body, status):
         return Progress.PROGRESSING
     if wanted == 0:
         return Progress.SCALED_TO_ZERO
@@ -63,20 +65,44 @@ def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
     return Progress.PROGRESSING
 
 
+def _is_up_to_date(body: Body, status: Mapping[str, Any]) -> bool:
+    """Return whether the status speaks of the Deployment as it is, not as it was."""
+    return bool(status.get("observedGeneration", 0) >= body["metadata"].get("generation", 0))
+
+
 def rollout_memory(model: PredictionModel) -> RolloutMemory:
-    """Return what the model's status remembers of its rollouts."""
+    """Return what the model's status remembers of its rollouts, and what its spec pins now."""
     stored = model.status.get("rollout") or {}
     proven = None
     if "template" in stored:
         release = Release(Version(stored["version"]), Digest(stored["digest"]))
         proven = Attempt(stored["template"], release)
-    return RolloutMemory(proven, stored.get("failedSettings"), stored.get("failure"))
+    return RolloutMemory(
+        proven, stored.get("failedSettings"), stored.get("failure"), _pin(model, stored)
+    )
+
+
+def _pin(model: PredictionModel, stored: Body) -> Pin | None:
+    pinned = model.spec.rollout.pinned_version
+    if pinned is None:
+        return None
+    if stored.get("pinnedVersion") == pinned:
+        return Pin(Version(pinned), stored["pinnedGeneration"])
+    return Pin(Version(pinned), model.metadata.generation)
 
 
 def training_memory(model: PredictionModel) -> TrainingMemory:
     """Return what the model's status remembers of its runs."""
     stored = model.status.get("training") or {}
     return TrainingMemory(stored.get("specHash"), stored.get("requested"))
+
+
+def is_degraded(model: PredictionModel) -> bool:
+    """Return whether the model's status says that something is wrong."""
+    return any(
+        (condition["type"], condition["status"]) == ("Degraded", "True")
+        for condition in model.status.get("conditions", [])
+    )
 
 
 def last_finished_run(jobs: Iterable[Body]) -> FinishedRun | None:
@@ -107,6 +133,8 @@ def pod_problem(pods: Iterable[Body]) -> str | None:
     """Return why pods are not ready or have failed, in a line; None when they say nothing."""
     problems = []
     for pod in pods:
+        if "deletionTimestamp" in pod["metadata"]:
+            continue
         status = pod.get("status", {})
         problems += [
             problem

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
 
 from perennial_core.decisions import choose
-from perennial_core.errors import Outage
-from perennial_core.identity import Version
+from perennial_core.errors import Outage, UserError
+from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
-from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
+from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.state import RegistryState
 
 
@@ -18,13 +18,13 @@ class RegistryReader:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._answering_since = datetime.now(UTC)
+        self._answering_since = time.monotonic()
 
     def answered_for(self, seconds: float) -> bool:
         """Return whether the registry has answered all the time for so long."""
-        return datetime.now(UTC) - self._answering_since >= timedelta(seconds=seconds)
+        return time.monotonic() - self._answering_since >= seconds
 
-    async def read(self, model: PredictionModel, incumbent: Version | None) -> RegistryState:
+    async def read(self, key: ModelKey, memory: RolloutMemory) -> RegistryState:
         """Return the state of a model's registry.
 
         Raises:
@@ -32,23 +32,23 @@ class RegistryReader:
             RegistryRefused: Redis refuses.
         """
         try:
-            return await self._read(model, incumbent)
-        except Outage:
-            self._answering_since = datetime.now(UTC)
+            return await self._read(key, memory)
+        except (Outage, UserError):
+            self._answering_since = time.monotonic()
             raise
 
-    async def _read(self, model: PredictionModel, incumbent: Version | None) -> RegistryState:
-        snapshot = await self._registry.snapshot(model.key)
-        pinned = model.spec.rollout.pinned_version
+    async def _read(self, key: ModelKey, memory: RolloutMemory) -> RegistryState:
+        snapshot = await self._registry.snapshot(key)
+        proven, pin = memory.proven, memory.pin
         choice = choose(
             retained=snapshot.versions,
             failures=snapshot.failures,
-            incumbent=incumbent,
-            pinned=None if pinned is None else Version(pinned),
-            generation=model.metadata.generation,
+            incumbent=proven.release.version if proven else None,
+            pinned=pin.version if pin else None,
+            generation=pin.generation if pin else 0,
         )
         wanted = {version for version in (choice.version, snapshot.latest) if version is not None}
-        manifests = await self._registry.manifests(model.key, wanted)
+        manifests = await self._registry.manifests(key, wanted)
         target = manifests.get(choice.version) if choice.version else None
         return RegistryState(
             snapshot=snapshot,

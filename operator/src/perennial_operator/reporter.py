@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from perennial_core.errors import PerennialError
+from perennial_core.identity import ModelKey
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, NotFound
@@ -27,9 +28,9 @@ class Reporter:
         self._identity = identity
 
     async def report(self, model: PredictionModel, state: ModelState) -> None:
-        """Report what a reconcile found out."""
+        """Report what a reconcile found out, unless another model of the name took its place."""
         raw = self._cache.model(model.key)
-        if raw is not None:
+        if raw is not None and raw["metadata"]["uid"] == model.metadata.uid:
             await self._write(raw, build_status(model, state, _now()))
 
     async def refuse(self, raw: Body, problem: Problem) -> None:
@@ -42,9 +43,10 @@ class Reporter:
         before = raw.get("status", {})
         if status == before:
             return
-        key = self._cache.put_model(raw)
+        metadata = raw["metadata"]
+        key = ModelKey(metadata["namespace"], metadata["name"])
         try:
-            self._cache.put_model(await self._cluster.report(key, status))
+            self._cache.put_model(await self._cluster.report(key, metadata["uid"], status))
         except NotFound:
             return  # deleted meanwhile
         for event in events(before, status):

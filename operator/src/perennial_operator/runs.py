@@ -23,7 +23,7 @@ class RunReader:
     ) -> LastRun | None:
         """Return the run that ended last; a run that died before it could tell is among them."""
         stored = _stored(model)
-        recorded = _recorded(registry) or stored
+        recorded = _later(_recorded(registry), stored)
         job = last_finished_run(self._cache.owned_of_kind(model.key, JOB.name))
         if job is None or job.succeeded or _is_told(job, recorded):
             return recorded
@@ -45,6 +45,12 @@ class RunReader:
 def _is_told(job: FinishedRun, recorded: LastRun | None) -> bool:
     """Return whether what is recorded is of this run or of a later one."""
     return recorded is not None and (recorded.run_id == job.run_id or recorded.ended > job.ended)
+
+
+def _later(one: LastRun | None, other: LastRun | None) -> LastRun | None:
+    """Return the run that ended later; the registry may know nothing of one that died."""
+    known = [run for run in (one, other) if run is not None]
+    return max(known, key=lambda run: run.ended, default=None)
 
 
 def _stored(model: PredictionModel) -> LastRun | None:

@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     RUN_FAILED = "RunFailed"
     ROLLOUT_FAILED = "RolloutFailed"
     PIN_NOT_HELD = "PinNotHeld"
+    VERSION_LOST = "VersionLost"
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,17 @@ class RegistryState:
     latest: Manifest | None
     target: Release | None
 
-    @property
-    def latest_failure(self) -> Failure | None:
-        return self.snapshot.failures.get(self.latest.version) if self.latest else None
+    def latest_failure(self, serving: Release | None) -> Failure | None:
+        """Return why the latest version does not serve, when its rollout failed."""
+        if self.latest is None or (serving and serving.version == self.latest.version):
+            return None
+        return self.snapshot.failures.get(self.latest.version)
+
+    def retains(self, release: Release) -> bool:
+        """Return whether pods can load the release."""
+        if self.target is not None and self.target.version == release.version:
+            return self.target == release  # a registry that lost its data numbers anew
+        return release.version in self.snapshot.versions
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from perennial_operator.build.metadata import content_hash, labels, owned, selec
 from perennial_operator.build.pod import (
     CONTAINER_SECURITY,
     POD_SECURITY,
-    registry_environment,
+    REGISTRY_ANNOTATION,
+    registry_hash,
     registry_secret_name,
     variables,
 )
@@ -27,9 +28,6 @@ from perennial_operator.settings import OperatorSettings
 
 TEMPLATE_ANNOTATION = "perennial.dev/template"
 """Hash of the pod template, on the Deployment: tells which attempt its status speaks of."""
-
-REGISTRY_ANNOTATION = "perennial.dev/registry"
-"""Hash of the registry's address and password, on the pods: they restart when it changes."""
 
 CACHE_MOUNT = "/var/cache/perennial"
 DRAIN_SECONDS = 15.0
@@ -75,7 +73,7 @@ def build_settings_template(
     custom = model.spec.serving.pod_template
     annotations = {
         **(custom.annotations or {}),
-        REGISTRY_ANNOTATION: content_hash(registry_environment(registry)),
+        REGISTRY_ANNOTATION: registry_hash(registry),
     }
     placement = {
         "nodeSelector": custom.node_selector,

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from perennial_core.resource import PredictionModel
-
 from perennial_operator.kinds import (
     CONTENT_ANNOTATION,
     MANAGED_BY,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from perennial_core.resource import GROUP
 from perennial_core.settings import RegistrySettings, environment
+from perennial_operator.build.metadata import content_hash
 from perennial_operator.kinds import Body
 
 USER_ID = 65532
 """The unprivileged user of the images."""
 
 REGISTRY_SECRET_SUFFIX = "-registry"
+
+REGISTRY_ANNOTATION = f"{GROUP}/registry"
+"""Hash of the registry's address and password: predictors restart when it changes."""
 
 CONTAINER_SECURITY: Body = {
     "allowPrivilegeEscalation": False,
@@ -40,3 +45,8 @@ def registry_secret_name(model_name: str) -> str:
 def registry_environment(registry: RegistrySettings) -> dict[str, str]:
     """Return the content of that Secret."""
     return environment(registry)
+
+
+def registry_hash(registry: RegistrySettings) -> str:
+    """Return what changes with that content."""
+    return content_hash(registry_environment(registry))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from perennial_core.identity import Version
 from perennial_operator.build.deployment import Release, settings_hash, with_release
 from perennial_operator.build.metadata import content_hash
 from perennial_operator.kinds import Body
@@ -26,6 +27,8 @@ class LiveDeployment:
 
     template_hash: str
     progress: Progress
+    uniform: bool
+    """Whether every pod that there is has this template."""
     replicas: int
     ready: int
 
@@ -39,6 +42,14 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """A version that the spec pins, and since which generation of the resource."""
+
+    version: Version
+    generation: int
+
+
+@dataclass(frozen=True)
 class RolloutMemory:
     """What is remembered from one reconcile to the next, in the model's status."""
 
@@ -48,6 +59,18 @@ class RolloutMemory:
     """Hash of the settings that did not roll out; they are not tried again."""
     failure: str | None = None
     """What came of them."""
+    pin: Pin | None = None
+    """What the spec pins."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What should serve in the end."""
+
+    release: Release | None
+    """None: there is none to go to."""
+    settings: Body
+    """The pod template that the spec asks for, but for the release."""
 
 
 class Phase(StrEnum):
@@ -68,33 +91,30 @@ class RolloutPlan:
     attempt: Attempt | None = None
     """What the Deployment should have now; None: there is nothing to serve."""
     failed_release: Release | None = None
-    """A release that just failed, to be recorded in the registry."""
+    """A release that just failed: once the registry knows, it is the target no more."""
 
 
 def plan_rollout(
-    *,
-    target: Release | None,
-    settings_template: Body,
-    memory: RolloutMemory,
-    live: LiveDeployment | None,
-    blame: bool,
+    wish: Wish, memory: RolloutMemory, live: LiveDeployment | None, *, blame: bool, lost: bool
 ) -> RolloutPlan:
-    """Return the next step towards the target release and the settings that the spec asks for.
+    """Return the next step towards what should serve in the end.
 
     Where both are new the settings go first, with the release that serves: so a failure has one
     cause. What failed is not tried again, and the Deployment returns to the proven template, whose
-    pods still run.
+    pods still run. A step that gives something to remember changes nothing else: the step that
+    builds on it comes next, so that nothing is forgotten when the operator ends in between.
 
     Args:
-        target: The release that should serve; None when nothing can.
-        settings_template: The pod template that the spec asks for, but for the release.
+        wish: What should serve in the end.
         memory: What was remembered.
         live: The Deployment as it is.
         blame: Whether a passed deadline is the fault of what is rolled out. It is not while the
             registry, from which the pods load, is away or has only just returned.
+        lost: Whether the registry no longer has the proven release, so that no new pod can load it.
+            Then the release goes first, for settings could not be tried.
     """
-    memory = _without_settled_failure(settings_template, memory)
-    attempt = _next_attempt(target, settings_template, memory)
+    memory = _without_settled_failure(wish, memory)
+    attempt = _next_attempt(wish, memory, lost)
     if attempt is None:
         return RolloutPlan(Phase.NOTHING_TO_SERVE, memory)
     if live is None or live.template_hash != content_hash(attempt.template):
@@ -102,52 +122,59 @@ def plan_rollout(
     if live.progress is Progress.SCALED_TO_ZERO:
         return RolloutPlan(Phase.SCALED_TO_ZERO, memory, attempt)
     if live.progress is Progress.COMPLETE:
-        return _completed(target, settings_template, memory, attempt)
+        return _completed(wish, memory, attempt)
+    if attempt == memory.proven and live.uniform:
+        return RolloutPlan(Phase.ROLLED_OUT, memory, attempt)  # pods that come and go roll nothing
     if live.progress is Progress.FAILED and blame:
-        return _failed(settings_template, memory, attempt)
+        return _failed(memory, attempt)
     return RolloutPlan(Phase.ROLLING_OUT, memory, attempt)
 
 
-def _without_settled_failure(settings_template: Body, memory: RolloutMemory) -> RolloutMemory:
+def _without_settled_failure(wish: Wish, memory: RolloutMemory) -> RolloutMemory:
     """Forget settings that failed once the spec asks for others."""
-    if memory.failed_settings in (None, settings_hash(settings_template)):
+    if memory.failed_settings in (None, settings_hash(wish.settings)):
         return memory
     return replace(memory, failed_settings=None, failure=None)
 
 
-def _next_attempt(
-    target: Release | None, settings_template: Body, memory: RolloutMemory
-) -> Attempt | None:
+def _next_attempt(wish: Wish, memory: RolloutMemory, lost: bool) -> Attempt | None:
     proven = memory.proven
-    release = target or (proven.release if proven else None)
+    release = wish.release or (proven.release if proven else None)
     if release is None:
         return None
     if proven is None:
-        return Attempt(with_release(settings_template, release), release)
-    wanted = settings_hash(settings_template)
-    if wanted not in (settings_hash(proven.template), memory.failed_settings):
-        return Attempt(with_release(settings_template, proven.release), proven.release)
+        return Attempt(with_release(wish.settings, release), release)
+    unwanted = (settings_hash(proven.template), memory.failed_settings)
+    if not lost and settings_hash(wish.settings) not in unwanted:
+        return Attempt(with_release(wish.settings, proven.release), proven.release)
     return Attempt(with_release(proven.template, release), release)
 
 
-def _completed(
-    target: Release | None, settings_template: Body, memory: RolloutMemory, attempt: Attempt
-) -> RolloutPlan:
-    """Remember the attempt as proven, and go on to the next where there is one."""
+def _completed(wish: Wish, memory: RolloutMemory, attempt: Attempt) -> RolloutPlan:
+    """Remember the attempt as proven; the next one follows where there is one."""
     proven = replace(memory, proven=attempt)
-    following = _next_attempt(target, settings_template, proven)
-    if following == attempt:
-        return RolloutPlan(Phase.ROLLED_OUT, proven, attempt)
-    return RolloutPlan(Phase.ROLLING_OUT, proven, following)
+    last = attempt == memory.proven or _next_attempt(wish, proven, lost=False) == attempt
+    return RolloutPlan(Phase.ROLLED_OUT if last else Phase.ROLLING_OUT, proven, attempt)
 
 
-def _failed(settings_template: Body, memory: RolloutMemory, attempt: Attempt) -> RolloutPlan:
-    """Go back to what is proven, and remember what is not to be tried again."""
+def _failed(memory: RolloutMemory, attempt: Attempt) -> RolloutPlan:
+    """Remember what is not to be tried again; the way back follows."""
     proven = memory.proven
     if proven is None or proven == attempt:
         return RolloutPlan(Phase.STUCK, memory, attempt)
     if proven.release != attempt.release:
-        return RolloutPlan(Phase.ROLLING_OUT, memory, proven, failed_release=attempt.release)
-    message = "spec.serving: pods with these settings did not become ready in time"
-    failed = replace(memory, failed_settings=settings_hash(settings_template), failure=message)
-    return RolloutPlan(Phase.ROLLING_OUT, failed, proven)
+        return RolloutPlan(Phase.ROLLING_OUT, memory, attempt, failed_release=attempt.release)
+    plan = RolloutPlan(Phase.ROLLING_OUT, memory, attempt)
+    return without_settings(plan, "pods with these settings did not become ready in time")
+
+
+def without_settings(plan: RolloutPlan, why: str) -> RolloutPlan:
+    """Remember that the settings that are rolled out cannot serve, where others can."""
+    proven, attempt = plan.memory.proven, plan.attempt
+    if proven is None or attempt is None:
+        return plan
+    failed = settings_hash(attempt.template)
+    if failed == settings_hash(proven.template):
+        return plan
+    text = f"spec.serving: {why}; the settings before serve on"
+    return replace(plan, memory=replace(plan.memory, failed_settings=failed, failure=text))

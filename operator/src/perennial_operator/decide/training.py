@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
+from perennial_operator.build.deployment import Release
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,27 @@ class TrainingPlan:
     """Names the run: the same cause never starts two. None: start none."""
 
 
-def plan_training(model: PredictionModel, memory: TrainingMemory) -> TrainingPlan:
+def plan_training(
+    model: PredictionModel, memory: TrainingMemory, lost: Release | None
+) -> TrainingPlan:
     """Return the run to start: the first, one for a changed training spec, or one asked for.
 
     A suspended model starts none by itself, but one that a person asks for.
+
+    Args:
+        model: The model.
+        memory: Which runs were started.
+        lost: The release that serves, when the registry has lost all versions: a run replaces it.
     """
     training = model.spec.training
     spec_hash = training.content_hash()
     requested = model.metadata.annotations.get(TRAIN_ANNOTATION)
     asked = requested is not None and requested != memory.requested
     changed = spec_hash != memory.spec_hash and not training.suspend
-    if not asked and not changed:
-        return TrainingPlan(memory)
-    now = TrainingMemory(spec_hash, requested or memory.requested)
-    return TrainingPlan(now, cause=f"{spec_hash} {model.metadata.generation} {requested}")
+    this = f"{model.metadata.uid} {spec_hash}"
+    if asked or changed:
+        now = TrainingMemory(spec_hash, requested or memory.requested)
+        return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested}")
+    if lost is not None and not training.suspend:
+        return TrainingPlan(memory, cause=f"{this} lost {lost.version} {lost.digest}")
+    return TrainingPlan(memory)

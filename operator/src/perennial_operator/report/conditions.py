@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from perennial_core.identity import Version
 from perennial_core.registry import RunOutcome
-from perennial_operator.decide.rollout import Phase, Progress
+from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase, Progress
 from perennial_operator.kinds import Body
-from perennial_operator.state import ModelState, Problem, Trouble
+from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,8 @@ def conditions(state: ModelState) -> list[Condition]:
 def ready(state: ModelState) -> Condition:
     """True only when every ready pod answers with the version that should serve."""
     plan, live = state.plan, state.live
-    if plan.phase is Phase.ROLLED_OUT and live is not None and live.ready > 0:
-        assert plan.attempt is not None
-        version = plan.attempt.release.version
-        return Condition(
-            "Ready", "True", "Serving", f"version {version} answers from {live.ready} pods"
-        )
+    if plan.phase is Phase.ROLLED_OUT and plan.attempt is not None and live is not None:
+        return _answering(plan.attempt.release.version, live)
     if plan.phase is Phase.NOTHING_TO_SERVE:
         return Condition("Ready", "False", "NoVersion", _why_no_version(state))
     if plan.phase is Phase.SCALED_TO_ZERO:
@@ -42,6 +39,14 @@ def ready(state: ModelState) -> Condition:
     if plan.phase is Phase.STUCK:
         return Condition("Ready", "False", "RolloutFailed", "no pod became ready in time")
     return Condition("Ready", "False", "RollingOut", _rolling(state))
+
+
+def _answering(version: Version, live: LiveDeployment) -> Condition:
+    if live.ready == 0:
+        text = f"no pod with version {version} is ready; see the pods"
+        return Condition("Ready", "False", "NoReadyPods", text)
+    text = f"version {version} answers from {live.ready} of {live.replicas} pods"
+    return Condition("Ready", "True", "Serving", text)
 
 
 def trained(state: ModelState) -> Condition:
@@ -107,19 +112,32 @@ def _standing_problems(state: ModelState) -> Iterable[Problem]:
     if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
         yield Problem(Trouble.RUN_FAILED, state.last_run.message)
     if state.registry is not None:
-        if state.registry.choice.problem:
-            yield Problem(Trouble.PIN_NOT_HELD, state.registry.choice.problem)
-        if state.registry.latest_failure:
-            yield Problem(Trouble.ROLLOUT_FAILED, state.registry.latest_failure.message)
+        yield from _registry_problems(state.registry, state.plan.memory.proven)
     if state.plan.memory.failure:
         yield Problem(Trouble.ROLLOUT_FAILED, state.plan.memory.failure)
     if state.plan.phase is Phase.STUCK:
         yield Problem(Trouble.ROLLOUT_FAILED, "no pod became ready in time; see the pods' logs")
 
 
+def _registry_problems(registry: RegistryState, proven: Attempt | None) -> Iterable[Problem]:
+    serving = proven.release if proven is not None else None
+    if registry.choice.problem:
+        yield Problem(Trouble.PIN_NOT_HELD, registry.choice.problem)
+    if failure := registry.latest_failure(serving):
+        yield Problem(Trouble.ROLLOUT_FAILED, failure.message)
+    if serving is not None and not registry.retains(serving):
+        text = (
+            f"version {serving.version} serves, but the registry has lost it: a pod that starts"
+            " anew cannot load it; a run publishes another"
+        )
+        yield Problem(Trouble.VERSION_LOST, text)
+
+
 def _why_no_version(state: ModelState) -> str:
     if state.registry is None:
         return "the registry does not answer, and nothing served before"
+    if state.registry.choice.problem is not None:
+        return state.registry.choice.problem
     if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
         return f"no version is published yet; the last run failed: {state.last_run.message}"
     return "no version is published yet"

@@ -67,6 +67,11 @@ def _rollout(memory: RolloutMemory) -> Body | None:
         stored |= _release(memory.proven.release.version, memory.proven.release.digest)
     if memory.failed_settings is not None:
         stored |= {"failedSettings": memory.failed_settings, "failure": memory.failure}
+    if memory.pin is not None:
+        stored |= {
+            "pinnedVersion": int(memory.pin.version),
+            "pinnedGeneration": memory.pin.generation,
+        }
     return stored or None
 
 
