@@ -10,10 +10,14 @@ from pathlib import Path
 
 import kubectl
 import pytest
+from hypothesis import settings
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings
+
+settings.register_profile("perennial", deadline=None)  # a slow machine fails no test
+settings.load_profile("perennial")
 
 
 @pytest.fixture(scope="session")
