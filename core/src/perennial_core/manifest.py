@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from pydantic.alias_generators import to_camel
 
 from perennial_core.identity import Digest, Version
@@ -71,8 +71,8 @@ class Parity(Record):
     classifier's probabilities, whose labels must be equal.
     """
 
-    error: float
-    tolerance: float
+    error: FiniteFloat
+    tolerance: FiniteFloat
     precision: Literal["float64", "float32"]
 
 
@@ -112,7 +112,7 @@ class ManifestBody(Signature):
     data_fingerprint: str
     training_spec_hash: str
     parity: Parity
-    duration_seconds: float
+    duration_seconds: FiniteFloat
 
     def numbered(self, version: Version) -> Manifest:
         """Return the manifest of this body as the given version."""

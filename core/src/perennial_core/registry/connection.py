@@ -64,7 +64,7 @@ def connect(settings: RegistrySettings) -> Any:
         raise RegistryRefused(f"PERENNIAL_REDIS_URL: {_EXPECTED_URL}")
     if settings.password is not None:
         options["password"] = settings.password.get_secret_value()
-    if settings.ca is not None:
+    if settings.ca:
         _check_authority(url, settings.ca)
         options["ssl_ca_data"] = settings.ca
     try:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -39,8 +47,18 @@ ObjectName = Annotated[
 Fraction = Annotated[str, StringConstraints(pattern=r"^0\.[0-9]*[1-9][0-9]*$", max_length=12)]
 """A decimal number between 0 and 1, both excluded, written as a string."""
 
+
+def _is_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"can only hold what JSON can: {error}") from None
+    return value
+
+
 KubernetesObject = Annotated[
     dict[str, Any],
+    AfterValidator(_is_json),
     WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
 ]
 """A part of the Kubernetes API, or of scikit-learn's, that is passed on as it is."""

@@ -1,0 +1,128 @@
+"""What is written into an environment is what the services read there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from perennial_core.settings import (
+    PredictorSettings,
+    RegistrySettings,
+    TrainerSettings,
+    environment,
+)
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+"""What an environment variable can hold."""
+PATHS = TEXT.map(Path)
+SECRETS = TEXT.map(SecretStr)
+NUMBERS = st.integers(0, 2**40)
+SECONDS = st.floats(0, 1e6)
+
+
+FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
+    RegistrySettings: {
+        "url": SECRETS,
+        "password": SECRETS,
+        "ca": TEXT,
+        "max_artifact_bytes": NUMBERS,
+    },
+    TrainerSettings: {
+        "training_file": PATHS,
+        "run_id": TEXT,
+        "data_directory": PATHS,
+        "credentials_directory": PATHS,
+        "termination_log": PATHS,
+        "allowed_modules": st.lists(TEXT),
+        "trusted_types": st.lists(TEXT),
+        "log_level": TEXT,
+    },
+    PredictorSettings: {
+        "model": TEXT,
+        "version": NUMBERS,
+        "digest": TEXT,
+        "host": TEXT,
+        "port": NUMBERS,
+        "cache_directory": PATHS,
+        "drain_seconds": SECONDS,
+        "drain_min_seconds": SECONDS,
+        "max_body_bytes": NUMBERS,
+        "max_instances": NUMBERS,
+        "threads": NUMBERS,
+        "trusted_types": st.lists(TEXT),
+        "log_level": TEXT,
+    },
+}
+
+
+def settings_of(kind: type[BaseSettings]) -> st.SearchStrategy[BaseSettings]:
+    """Return settings in which any of the fields with a default may be set."""
+    required = {name for name, info in kind.model_fields.items() if info.is_required()}
+    return st.fixed_dictionaries(
+        {name: values for name, values in FIELDS[kind].items() if name in required},
+        optional={name: values for name, values in FIELDS[kind].items() if name not in required},
+    ).map(kind.model_validate)
+
+
+@contextmanager
+def environment_of(*settings: BaseSettings) -> Iterator[None]:
+    written: dict[str, str] = {}
+    for part in settings:
+        written |= environment(part)
+    with mock.patch.dict(os.environ, written, clear=True):
+        yield
+
+
+@given(settings_of(RegistrySettings), settings_of(TrainerSettings))
+def test_a_trainer_reads_what_was_written_for_it(
+    registry: RegistrySettings, trainer: TrainerSettings
+) -> None:
+    with environment_of(registry, trainer):
+        assert RegistrySettings() == registry
+        assert TrainerSettings() == trainer
+
+
+@given(settings_of(RegistrySettings), settings_of(PredictorSettings))
+def test_a_predictor_reads_what_was_written_for_it(
+    registry: RegistrySettings, predictor: PredictorSettings
+) -> None:
+    with environment_of(registry, predictor):
+        assert RegistrySettings() == registry
+        assert PredictorSettings() == predictor
+
+
+@given(settings_of(RegistrySettings))
+def test_what_was_read_is_written_again(registry: RegistrySettings) -> None:
+    with environment_of(registry):
+        assert environment(RegistrySettings()) == environment(registry)
+
+
+def test_only_what_was_set_is_written() -> None:
+    assert environment(RegistrySettings()) == {}
+    assert environment(RegistrySettings(password=None, max_artifact_bytes=7)) == {
+        "PERENNIAL_REDIS_MAX_ARTIFACT_BYTES": "7"
+    }
+    assert environment(TrainerSettings(run_id="r", allowed_modules=["a", "b"])) == {
+        "PERENNIAL_RUN_ID": "r",
+        "PERENNIAL_ALLOWED_MODULES": '["a", "b"]',
+    }
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_every_setting_is_in_these_tests(kind: type[BaseSettings]) -> None:
+    assert set(FIELDS[kind]) == set(kind.model_fields)
+
+
+def test_secrets_do_not_show() -> None:
+    settings = RegistrySettings(url="redis://:hidden@host", password="hidden")
+    assert "hidden" not in f"{settings!r} {settings}"

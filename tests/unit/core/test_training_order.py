@@ -1,0 +1,72 @@
+"""The order for a trainer is read as it was written, or refused by file and field."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perennial_core.errors import UserError
+from perennial_core.identity import ModelKey
+from perennial_core.order import TrainingOrder
+from perennial_core.resource import PredictionModel
+
+ORDER: dict[str, Any] = {
+    "model": "tests/points",
+    "training": {
+        "schedule": "@daily",
+        "data": {"uri": "sample://linear", "target": "y", "features": ["Größe"]},
+        "estimator": {"class": "sklearn.linear_model.Ridge", "params": {"alpha": 0.5}},
+    },
+}
+
+
+def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model = PredictionModel.parse(
+        {
+            "apiVersion": "perennial.dev/v1alpha1",
+            "kind": "PredictionModel",
+            "metadata": {"name": "points", "namespace": "tests"},
+            "spec": {"training": ORDER["training"]},
+        }
+    )
+    order = TrainingOrder.for_model(model)
+    file = tmp_path / "training.json"
+    file.write_text(order.to_text())
+    assert TrainingOrder.read(file) == order
+    assert order.key == ModelKey("tests", "points")
+    assert order.training == model.spec.training
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "resource: Invalid JSON: EOF"),
+        ("{", "resource: Invalid JSON: EOF"),
+        ("\xff", "resource: Invalid JSON"),
+        ("[]", "resource: Input should be an object"),
+        ("{}", "model: Field required; training: Field required"),
+        (json.dumps({**ORDER, "model": "points"}), "model: model 'points': expected namespace/"),
+        (json.dumps({**ORDER, "other": 1}), "other: Extra inputs are not permitted"),
+        (
+            json.dumps({**ORDER, "training": {"data": {"target": "y"}}}),
+            "training.data.uri: Field required; training.estimator: Field required",
+        ),
+    ],
+)
+def test_a_wrong_order_is_refused_by_file_and_field(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    file = tmp_path / "training.json"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=f"^{re.escape(f'{file}: {expected}')}"):
+        TrainingOrder.read(file)
+
+
+def test_a_missing_order_is_refused_with_the_variable_that_names_it(tmp_path: Path) -> None:
+    for file in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(UserError, match=rf"^{re.escape(str(file))}: .*PERENNIAL_TRAINING_FILE"):
+            TrainingOrder.read(file)
