@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -27,8 +27,8 @@ class RegistrySettings(BaseSettings):
     """Password (or ElastiCache auth token), when it does not stand in the URL."""
     ca: str | None = None
     """Certificate authority for TLS, as PEM text; by default the system's."""
-    max_artifact_bytes: int = 256 * MEBIBYTE
-    """Larger artifacts are refused."""
+    max_artifact_bytes: Annotated[int, Field(ge=1, le=512 * MEBIBYTE)] = 256 * MEBIBYTE
+    """Larger artifacts are refused; Redis itself takes at most 512 MiB."""
 
 
 class TrainerSettings(BaseSettings):

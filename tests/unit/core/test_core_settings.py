@@ -35,7 +35,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "url": SECRETS,
         "password": SECRETS,
         "ca": TEXT,
-        "max_artifact_bytes": NUMBERS,
+        "max_artifact_bytes": st.integers(1, 2**29),
     },
     TrainerSettings: {
         "training_file": PATHS,
