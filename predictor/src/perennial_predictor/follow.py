@@ -150,7 +150,8 @@ class Follower:
         """Wait for the next try: a second, with back-off while Redis is down, or for a hint."""
         seconds = min(_POLL_SECONDS * 2 ** min(self._outages, 10), _LONGEST_PAUSE_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hint.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may lose a cancellation
+                await self._hint.wait()
         self._hint.clear()
 
     async def _listen(self) -> None:

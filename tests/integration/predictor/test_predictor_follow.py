@@ -163,3 +163,15 @@ async def test_without_redis_only_a_whole_copy_of_the_right_version_is_served(
                 assert readiness.version is None
             own_redis.start()
             await serves(second, fixed or 2)
+
+
+async def test_a_follower_ends_when_told_to_even_as_a_hint_arrives(
+    registry: Registry, key: ModelKey, tmp_path: Path
+) -> None:
+    serving = await publish(registry, key, line())
+    for turns in range(60):
+        async with asyncio.timeout(20), following(registry, key, tmp_path) as follower:
+            await serves(follower, 1)
+            await registry.set_serving(key, serving)
+            for _ in range(turns % 12):
+                await asyncio.sleep(0)
