@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,9 +39,23 @@ async def owned_event(event: Mapping[str, Any], memo: Watched, **_: Any) -> None
         memo.queue.request(key)
 
 
+class Connection(kopf.ConnectionInfo):
+    """Verifies the API server's certificate as other clients do.
+
+    From Python 3.13 on the default is stricter: it refuses certificate authorities without the key
+    usage extension, which many clusters have.
+    """
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        context = super().as_ssl_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+
 def log_in(**arguments: Any) -> kopf.ConnectionInfo | None:
     """Watch as the pod's ServiceAccount, or as KUBECONFIG says outside a cluster."""
-    return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    found = kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    return found and Connection(**dataclasses.asdict(found))
 
 
 def handler_registry() -> kopf.OperatorRegistry:
