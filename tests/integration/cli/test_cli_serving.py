@@ -1,4 +1,4 @@
-"""A version that the predictor cannot load goes back by itself, as in the cluster."""
+"""Which version serves: the newest that loads, or the pinned one, as in the cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from builders import NOW, manifest_body
 from local_run import PATIENCE_SECONDS, LocalRun, suspended
-from served_models import line, publish
+from served_models import line, publish, published
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.identity import ModelKey
@@ -43,3 +43,22 @@ async def test_a_version_that_does_not_load_goes_back_and_the_next_one_serves(
             await publish(registry, KEY, line(slope=3.0), serve=False)
             await asyncio.to_thread(run.serves, 3)
             await only_retains(registry, 3)
+
+
+def test_a_pinned_version_serves_until_it_is_unpinned(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    for slope in (2.0, 3.0):
+        settings = RegistrySettings(url=own_redis.url)
+        published(settings, KEY, line(slope), serve=False)
+    with LocalRun(tmp_path, suspended(), "--redis-url", own_redis.url) as run:
+        run.serves(2)
+        run.edit(suspended(rollout={"pinnedVersion": 1}))
+        run.prints("serving version 1 (pinned) at")
+        assert round(run.prediction(), 3) == 203.0
+        run.edit(suspended(rollout={"pinnedVersion": 99}))
+        run.prints("spec.rollout.pinnedVersion: version 99 is not retained; retained: 1, 2")
+        assert run.version() == 1
+        run.edit(suspended())
+        run.serves(2)
+        assert round(run.prediction(), 3) == 303.0
