@@ -53,6 +53,8 @@ async def _watch(settings: OperatorSettings, watched: Watched) -> None:
         registry=handler_registry(),
         settings=kopf_settings(),
         memo=watched,
+        # kopf would make one of the user's name, and a container's user has none.
+        identity=settings.identity,  # type: ignore[arg-type]
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
     )
