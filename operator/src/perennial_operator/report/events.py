@@ -40,8 +40,7 @@ def _rollout_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
         yield ModelEvent("Normal", "RolledOut", condition["message"])
     elif condition["reason"] == "RollingOut":
         yield ModelEvent("Normal", "RollingOut", condition["message"])
-    elif condition["reason"] in ("Stuck", "SettingsFailed"):
-        yield ModelEvent("Warning", "RolloutFailed", condition["message"])
+    # One that fails degrades the model, which has its own event.
 
 
 def _degraded_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
