@@ -104,7 +104,8 @@ class Training:
 
     async def _changed_within(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         self._changed.clear()
 
     async def _run(self, cause: Cause) -> PastRuns:
