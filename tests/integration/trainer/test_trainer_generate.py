@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 
 from perennial_core.registry import Registry
 from perennial_trainer.main import app
-from perennial_trainer.run import Start, run
+from perennial_trainer.record import Start
+from perennial_trainer.run import run
 
 
 def generate(*arguments: str | Path) -> Result:

@@ -21,7 +21,8 @@ from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry, RegistryUnavailable, Run, RunOutcome, Serving
 from perennial_core.settings import RegistrySettings
 from perennial_trainer.failure import DataError
-from perennial_trainer.run import Start, run
+from perennial_trainer.record import Start
+from perennial_trainer.run import run
 from perennial_trainer.training import train
 
 ROWS = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import IntEnum
 from pathlib import Path
 
@@ -19,6 +20,13 @@ class SpecError(UserError):
     """The training spec asks for what cannot be done."""
 
 
+class Terminated(Outage):
+    """The run was told to end, by its deadline or by its node."""
+
+    def __init__(self) -> None:
+        super().__init__("the run was ended from outside, by training.timeoutSeconds or its node")
+
+
 class ExitCode(IntEnum):
     """What a run says to its Job; 65, 75 and 78 as in sysexits.h."""
 
@@ -32,36 +40,33 @@ class ExitCode(IntEnum):
     """Try again later."""
     BAD_SPEC = 78
     """Trying again is useless."""
+    TERMINATED = 128 + signal.SIGTERM
+    """As a shell says it; trying again may help."""
 
 
-def exit_code(error: BaseException) -> ExitCode:
+def exit_code(error: Exception) -> ExitCode:
     """Return the exit code of a run that ended with this error."""
     match error:
         case DataError():
             return ExitCode.BAD_DATA
         case UserError():
             return ExitCode.BAD_SPEC
+        case Terminated():
+            return ExitCode.TERMINATED
         case Outage():
             return ExitCode.OUTAGE
         case _:
             return ExitCode.UNEXPECTED
 
 
-def is_retryable(error: BaseException) -> bool:
+def is_retryable(error: Exception) -> bool:
     """Return whether the same run may succeed without a change of spec or data."""
     return not isinstance(error, UserError)
 
 
-class Terminated(BaseException):
-    """The run was told to end; no ``except Exception`` holds it up. Trying again may help."""
-
-    def __str__(self) -> str:
-        return "the run was ended from outside, by training.timeoutSeconds or by its node"
-
-
-def message_of(error: BaseException) -> str:
+def message_of(error: Exception) -> str:
     """Return what people should read of an error."""
-    if isinstance(error, PerennialError | Terminated):
+    if isinstance(error, PerennialError):
         return str(error)
     return f"unexpected {type(error).__name__}: {error}; the trainer's log has the details"
 
@@ -75,7 +80,7 @@ def write_termination_message(file: Path, message: str) -> None:
         return
 
 
-def brief(error: BaseException, limit: int = 500) -> str:
+def brief(error: Exception, limit: int = 500) -> str:
     """Return a library's error on one line of bounded length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, TextIO
 
 import structlog
@@ -30,10 +28,10 @@ from perennial_trainer.failure import (
     message_of,
     write_termination_message,
 )
+from perennial_trainer.record import Start, record_failure
+from perennial_trainer.termination import end_on_sigterm
 
 _log = structlog.get_logger("perennial_trainer")
-_FORCED_END = 128 + signal.SIGTERM
-
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
@@ -44,12 +42,11 @@ def run() -> None:
     """Train the model that PERENNIAL_TRAINING_FILE orders, and publish it.
 
     Exit codes: 0 published or skipped, 65 bad data, 78 bad spec (both: do not retry), 75 outage
-    (retry), 1 unexpected (retry).
+    (retry), 143 ended by SIGTERM (retry), 1 unexpected (retry).
     """
     with redirect_stdout(_stdout_for_logs_alone()):
         configure_logging(os.environ.get("PERENNIAL_LOG_LEVEL", "INFO"))
     logging.captureWarnings(True)
-    signal.signal(signal.SIGTERM, _terminate)
     raise typer.Exit(_run())
 
 
@@ -61,31 +58,27 @@ def _stdout_for_logs_alone() -> TextIO:
     return stream
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
-
-
-def _run() -> int:
+def _run() -> ExitCode:
     """Do one run and report how it ended."""
     termination_log: Path = TrainerSettings.model_fields["termination_log"].default
     try:
         settings, registry_settings = _settings()
         termination_log = settings.termination_log
-        order = TrainingOrder.read(settings.training_file)
-        asyncio.run(_attempt(order, settings, registry_settings))
-    except Terminated as error:
-        return _failed(error, _FORCED_END, termination_log)
+        start = Start(TrainingOrder.read(settings.training_file), settings)
+        end_on_sigterm(lambda error: _report_end(error, start, registry_settings))
+        asyncio.run(_attempt(start, registry_settings))
     except PerennialError as error:
-        return _failed(error, exit_code(error), termination_log)
+        return _failed(error, termination_log)
     except Exception as error:  # noqa: BLE001 - logged with its traceback, and the run ends here
         _log.exception("unexpected error")
-        return _failed(error, exit_code(error), termination_log)
+        return _failed(error, termination_log)
     return ExitCode.DONE
 
 
-def _failed(error: BaseException, code: int, termination_log: Path) -> int:
-    _log.error("failed", error=message_of(error), exit_code=int(code))
+def _failed(error: Exception, termination_log: Path) -> ExitCode:
+    code = exit_code(error)
     write_termination_message(termination_log, message_of(error))
+    _log.error("failed", error=message_of(error), exit_code=int(code))
     return code
 
 
@@ -96,22 +89,34 @@ def _settings() -> tuple[TrainerSettings, RegistrySettings]:
         raise SpecError(f"environment of PERENNIAL_*: {describe(error)}") from None
 
 
-async def _attempt(
-    order: TrainingOrder, settings: TrainerSettings, registry_settings: RegistrySettings
-) -> None:
-    from perennial_trainer.run import Start, record_failure
+async def _attempt(start: Start, registry_settings: RegistrySettings) -> None:
     from perennial_trainer.run import run as run_once
 
-    start = Start(order, settings)
     async with Registry.from_settings(registry_settings) as registry:
         try:
             await run_once(start, registry)
-        except (Exception, Terminated) as error:
-            try:
-                await record_failure(start, registry, error)
-            except PerennialError as unrecorded:
-                _log.warning("failure not recorded", error=str(unrecorded))
+        except Exception as error:
+            await _record_failure(start, registry, error)
             raise
+
+
+async def _record_failure(start: Start, registry: Registry, error: Exception) -> None:
+    try:
+        await record_failure(start, registry, error)
+    except PerennialError as unrecorded:
+        _log.warning("failure not recorded", error=str(unrecorded))
+
+
+def _report_end(error: Terminated, start: Start, registry_settings: RegistrySettings) -> ExitCode:
+    """Report from beside the run, whose own connection may be in use."""
+
+    async def record() -> None:
+        async with Registry.from_settings(registry_settings) as registry:
+            await _record_failure(start, registry, error)
+
+    code = _failed(error, start.settings.termination_log)
+    asyncio.run(record())
+    return code
 
 
 @app.command()

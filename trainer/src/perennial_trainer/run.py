@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -12,27 +11,16 @@ import structlog
 from perennial_core.identity import Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
 from perennial_core.order import TrainingOrder
-from perennial_core.registry import Registry, Run, RunOutcome, VersionNotFound
-from perennial_core.settings import TrainerSettings
+from perennial_core.registry import Registry, VersionNotFound
 from perennial_trainer.data.dataset import build_dataset
 from perennial_trainer.data.fingerprint import fingerprint
 from perennial_trainer.data.rows import read_rows
 from perennial_trainer.estimator.build import build_estimator, task_of
-from perennial_trainer.failure import is_retryable, message_of
 from perennial_trainer.incumbent import load_incumbent
+from perennial_trainer.record import Start, record_skip
 from perennial_trainer.training import Candidate, train
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a run is told, and when it began."""
-
-    order: TrainingOrder
-    settings: TrainerSettings
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    clock: float = field(default_factory=time.monotonic)
 
 
 async def run(start: Start, registry: Registry) -> Version:
@@ -80,10 +68,7 @@ def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str)
 
 async def _skip(start: Start, registry: Registry, latest: Manifest) -> Version:
     message = f"neither data nor training spec changed since version {latest.version}"
-    skipped = _record(start, RunOutcome.SKIPPED, message).model_copy(
-        update={"version": latest.version, "data_fingerprint": latest.data_fingerprint}
-    )
-    await registry.record_run(start.order.key, skipped)
+    await record_skip(start, registry, latest, message)
     _log.info("skipped", version=latest.version, reason=message)
     return latest.version
 
@@ -128,21 +113,3 @@ def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> Mani
 
 def _shown(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: None if score is None else round(score, 6) for name, score in metrics.items()}
-
-
-async def record_failure(start: Start, registry: Registry, error: BaseException) -> None:
-    """Record that the run failed."""
-    failed = _record(start, RunOutcome.FAILED, message_of(error))
-    retryable = failed.model_copy(update={"retryable": is_retryable(error)})
-    await registry.record_run(start.order.key, retryable)
-
-
-def _record(start: Start, outcome: RunOutcome, message: str) -> Run:
-    return Run(
-        run_id=start.settings.run_id,
-        outcome=outcome,
-        started=start.at,
-        ended=datetime.now(UTC),
-        message=message,
-        training_spec_hash=start.order.training.content_hash(),
-    )
