@@ -66,7 +66,8 @@ def past(spec_hash: str | None = HASH, asked: str | None = None, until: datetime
             NextRun(NOW - timedelta(minutes=9), Cause.SCHEDULE),
         ),
         (model(suspend=True), past(spec_hash=None), None),
-        (model(suspend=True, schedule=MINUTELY, asked="1"), past(spec_hash="other"), None),
+        (model(suspend=True, schedule=MINUTELY), past(spec_hash="other"), None),
+        (model(suspend=True, asked="1"), past(), NextRun(NOW, Cause.ASKED)),
     ],
 )
 def test_the_next_run(

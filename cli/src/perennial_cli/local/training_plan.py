@@ -44,18 +44,20 @@ class NextRun:
 def next_run(model: PredictionModel, past: PastRuns, now: datetime) -> NextRun | None:
     """Return which run is next; None: none until the resource changes.
 
+    A suspended model starts none by itself, but one that a person asks for.
+
     Raises:
         UserError: The schedule or its time zone is wrong.
     """
     training = model.spec.training
+    if asked(model) not in (None, past.asked):
+        return NextRun(now, Cause.ASKED)
     if training.suspend:
         return None
     if past.spec_hash is None:
         return NextRun(now, Cause.FIRST)
     if training.content_hash() != past.spec_hash:
         return NextRun(now, Cause.SPEC)
-    if asked(model) not in (None, past.asked):
-        return NextRun(now, Cause.ASKED)
     if training.schedule is None:
         return None
     return NextRun(next_fire(training.schedule, training.time_zone, past.until), Cause.SCHEDULE)

@@ -109,7 +109,7 @@ class TrainingSpec(Part):
     ] = "Etc/UTC"
     """Time zone of the schedule, by its IANA name."""
     suspend: bool = False
-    """Start no further runs; what serves goes on serving."""
+    """Start no further runs but those that a person asks for; what serves goes on serving."""
     data: DataSpec
     estimator: EstimatorSpec
     resources: Resources = Resources()
