@@ -30,13 +30,20 @@ def before_the_script(
     registry: Registry, name: str, interfere: Callable[[], Awaitable[object]]
 ) -> None:
     """Let something happen each time after the registry looked and before it acts."""
-    script = getattr(registry, name)
+    setattr(registry, name, LateScript(getattr(registry, name), interfere))
 
-    async def late_script(**arguments: Any) -> object:
-        await interfere()
-        return await script(**arguments)
 
-    setattr(registry, name, late_script)
+class LateScript:
+    """A script before which something happens."""
+
+    def __init__(self, script: Any, interfere: Callable[[], Awaitable[object]]) -> None:
+        self._script = script
+        self._interfere = interfere
+        self.script = script.script
+
+    async def __call__(self, **arguments: Any) -> object:
+        await self._interfere()
+        return await self._script(**arguments)
 
 
 @pytest.fixture

@@ -20,8 +20,11 @@ from perennial_core.settings import RegistrySettings
 BLOCK_MILLISECONDS = 5_000
 """How long one read of the event stream waits."""
 
-_SOCKET_TIMEOUT_SECONDS = 15.0
-"""Above the block time, or waiting for events would end in a timeout."""
+ANSWER_SECONDS = 15.0
+"""How long an answer may take: above the block time, or waiting for events would time out."""
+
+TRANSFER_SECONDS = 120.0
+"""How long sending or reading an artifact may take: 256 MiB at a little over 2 MiB/s."""
 
 _PASSING = (
     exceptions.ConnectionError,
@@ -44,17 +47,21 @@ _EXPECTED_URL = (
 _SCRIPT_CODE = re.compile(r"-([A-Z]+) ")
 
 
-def connect(settings: RegistrySettings) -> Any:
+def connect(settings: RegistrySettings, seconds: float) -> Any:
     """Return a redis.asyncio.Redis; it connects at its first command.
 
     It answers in bytes, which redis-py's own types do not know; hence Any.
+
+    Args:
+        settings: Where Redis is.
+        seconds: How long one answer may take.
 
     Raises:
         RegistryRefused: The settings are wrong; the text names the variable.
     """
     url = settings.url.get_secret_value()
     options: dict[str, Any] = {
-        "socket_timeout": _SOCKET_TIMEOUT_SECONDS,
+        "socket_timeout": seconds,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
         "health_check_interval": 30,

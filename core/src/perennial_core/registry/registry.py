@@ -12,7 +12,12 @@ from typing import Any, Self
 
 from perennial_core.identity import Digest, ModelKey, Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
-from perennial_core.registry.connection import connect, translated_errors
+from perennial_core.registry.connection import (
+    ANSWER_SECONDS,
+    TRANSFER_SECONDS,
+    connect,
+    translated_errors,
+)
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
@@ -48,18 +53,20 @@ class Registry(AbstractAsyncContextManager["Registry"]):
     Every method may raise RegistryUnavailable or RegistryRefused.
     """
 
-    def __init__(self, client: Any, max_artifact_bytes: int) -> None:
+    def __init__(self, client: Any, transfers: Any, max_artifact_bytes: int) -> None:
         self._redis = client
+        self._transfers = transfers  # as patient as sending and reading artifacts needs
         self._max_artifact_bytes = max_artifact_bytes
         self._hints = Hints(client)
-        self._publish_script = client.register_script(_script("publish.lua"))
+        self._publish_script = transfers.register_script(_script("publish.lua"))
         self._snapshot_script = client.register_script(_script("snapshot.lua"))
         self._retain_script = client.register_script(_script("retain.lua"))
         self._purge_script = client.register_script(_script("purge.lua"))
 
     @classmethod
     def from_settings(cls, settings: RegistrySettings) -> Self:
-        return cls(connect(settings), settings.max_artifact_bytes)
+        client, transfers = connect(settings, ANSWER_SECONDS), connect(settings, TRANSFER_SECONDS)
+        return cls(client, transfers, settings.max_artifact_bytes)
 
     async def __aexit__(
         self,
@@ -68,6 +75,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         traceback: TracebackType | None,
     ) -> None:
         await self._redis.aclose()
+        await self._transfers.aclose()
 
     async def ping(self) -> None:
         """Raise an error unless Redis answers."""
@@ -95,12 +103,22 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """
         self._check_artifact(key, body, artifact)
         for _ in range(_ATTEMPTS):
-            latest = await self.latest(key) or Version(0)
+            latest = await self._ready_to_publish(key)
             answer, number = await self._publish_after(latest, key, body, artifact, started)
             if answer != "conflict":
                 await self._hint(key, EventKind.PUBLISHED, number)
                 return Publication(version=number, repeated=answer == "repeated")
         raise RegistryUnavailable(f"{key}: other runs published each time first; try again later")
+
+    async def _ready_to_publish(self, key: ModelKey) -> Version:
+        """Return the latest version, 0 for none, and see to it that Redis has the script: else the
+        artifact would be sent to learn that it is missing, and once more to run it."""
+        with translated_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.script_load(self._publish_script.script)
+                pipe.get(ModelKeys(key).version)
+                _, latest = await pipe.execute()
+        return Version(int(latest or 0))
 
     def _check_artifact(self, key: ModelKey, body: ManifestBody, artifact: bytes) -> None:
         if len(artifact) > self._max_artifact_bytes:
@@ -207,7 +225,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             ArtifactCorrupt: The bytes are not those that the digest names.
         """
         with translated_errors():
-            artifact: bytes | None = await self._redis.get(ModelKeys(key).artifact(digest))
+            artifact: bytes | None = await self._transfers.get(ModelKeys(key).artifact(digest))
         if artifact is None:
             raise VersionNotFound(f"{key}: artifact {digest} is not in the registry")
         # in a thread: a large artifact takes a while, in which predictions go on
