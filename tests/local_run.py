@@ -75,7 +75,7 @@ class LocalRun(AbstractContextManager["LocalRun"]):
 
     def generate(self, *arguments: str) -> None:
         """Write points of y = 2x + 3."""
-        command = [sys.executable, "-m", "perennial_trainer.main", "generate"]
+        command = [sys.executable, "-m", "perennial_trainer", "generate"]
         file = str(self.data / "points.csv")
         subprocess.run([*command, file, *arguments], check=True, capture_output=True)
 

@@ -135,7 +135,7 @@ class Demo:
         self._data.mkdir(exist_ok=True)
         file = str(self._data / "points.csv")
         async with module_process(
-            *("perennial_trainer.main", "generate", file),
+            *("perennial_trainer", "generate", file),
             *("--rows", str(ROWS), "--seed", str(seed), *arguments),
             settings={},
             log=self._log,

@@ -162,7 +162,7 @@ class Training:
     async def _try(self, order: _Order) -> int:
         self._state.termination_log.write_text("")
         async with module_process(
-            "perennial_trainer.main",
+            "perennial_trainer",
             "run",
             settings=order.environment,
             log=self._state.trainer_log,

@@ -1,0 +1,5 @@
+"""``python -m perennial_trainer``."""
+
+from perennial_trainer.main import main
+
+main()
