@@ -60,6 +60,15 @@ class CountingCluster(Cluster):
             self.writes.append(f"{method} {path}")
         return await super()._request(method, path, *args, **options)
 
+    async def merge_status(self, key: ModelKey, patch: Body) -> Body:
+        ref = ObjectRef(PREDICTION_MODEL.name, key.namespace, key.name)
+        return await self.merge(PREDICTION_MODEL, ref, {"status": patch}, "/status")
+
+    async def remove(self, kind: Kind, ref: ObjectRef) -> None:
+        """Delete an object as kubectl does: it goes first, what it owns follows."""
+        path = f"{kind.root}/namespaces/{ref.namespace}/{kind.plural}/{ref.name}"
+        await super()._request("DELETE", path, {"propagationPolicy": "Background"})
+
     async def make_namespace(self, name: str) -> None:
         metadata = {"name": name, "labels": kubectl.RESTRICTED}
         await self.create(NAMESPACE, {"metadata": metadata})

@@ -13,7 +13,6 @@ from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
 from perennial_core.errors import Outage, UserError
-from perennial_core.identity import ModelKey
 from perennial_operator.kinds import (
     EVENT,
     FIELD_MANAGER,
@@ -151,16 +150,17 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
         except NotFound:
             return
 
-    async def report(self, key: ModelKey, uid: str, status: Body) -> Body:
+    async def report(self, model: Body, status: Body) -> Body:
         """Write a model's status, and return the model.
 
         Raises:
             NotFound: The model is gone.
-            Conflict: Another model of the same name took its place.
+            Conflict: The model was changed since it was read, or another one took its place.
         """
-        body = _identity(PREDICTION_MODEL, key.namespace, key.name)
-        body["metadata"]["uid"] = uid
-        path = _path(PREDICTION_MODEL, key.namespace, key.name) + "/status"
+        metadata = model["metadata"]
+        body = _identity(PREDICTION_MODEL, metadata["namespace"], metadata["name"])
+        body["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+        path = _path(PREDICTION_MODEL, metadata["namespace"], metadata["name"]) + "/status"
         return await self._apply(path, {**body, "status": status}, FIELD_MANAGER)
 
     async def set_finalizers(self, model: Body, finalizers: list[str]) -> Body:

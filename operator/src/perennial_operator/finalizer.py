@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
 from perennial_core.resource import DeletionPolicy
@@ -30,13 +32,9 @@ class Finalizer:
 
     async def hold(self, model: Body, policy: DeletionPolicy) -> None:
         """Set or remove the finalizer, as the deletion policy asks."""
-        finalizers = model["metadata"].get("finalizers", [])
-        if policy is DeletionPolicy.DELETE and FINALIZER not in finalizers:
-            self._cache.put_model(
-                await self._cluster.set_finalizers(model, [*finalizers, FINALIZER])
-            )
-        if policy is DeletionPolicy.RETAIN:
-            await self._release(model)
+        wanted = policy is DeletionPolicy.DELETE
+        if wanted != (FINALIZER in model["metadata"].get("finalizers", [])):
+            self._cache.put_model(await self._set(model, wanted))
 
     async def finalize(self, key: ModelKey, model: Body) -> None:
         """Remove the model's keys once no trainer can publish any more, and let the model go.
@@ -53,14 +51,10 @@ class Finalizer:
             if trainers:
                 return  # their disappearance asks for this model again
             await self._registry.purge(key)
-        await self._release(model)
+        with suppress(NotFound):  # nothing held it any more
+            await self._set(model, False)
 
-    async def _release(self, model: Body) -> None:
+    async def _set(self, model: Body, wanted: bool) -> Body:
         finalizers = model["metadata"].get("finalizers", [])
-        if FINALIZER not in finalizers:
-            return
         others = [finalizer for finalizer in finalizers if finalizer != FINALIZER]
-        try:
-            await self._cluster.set_finalizers(model, others)
-        except NotFound:
-            return  # nothing held it any more
+        return await self._cluster.set_finalizers(model, others + [FINALIZER] * wanted)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import structlog
 
 from perennial_core.errors import PerennialError
-from perennial_core.identity import ModelKey
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, NotFound
@@ -43,10 +42,8 @@ class Reporter:
         before = raw.get("status", {})
         if status == before:
             return
-        metadata = raw["metadata"]
-        key = ModelKey(metadata["namespace"], metadata["name"])
         try:
-            self._cache.put_model(await self._cluster.report(key, metadata["uid"], status))
+            self._cache.put_model(await self._cluster.report(raw, status))
         except NotFound:
             return  # deleted meanwhile
         for event in events(before, status):

@@ -10,6 +10,7 @@ import pytest
 from kubernetes.aio import client, config
 from operator_bench import Bench, CountingCluster, Kubelet, running
 
+from perennial_cli.local.redis_server import RedisServer
 from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings
 
@@ -50,3 +51,11 @@ async def kubelet(bench: Bench) -> AsyncIterator[Kubelet]:
     kubelet = Kubelet(bench.cluster, bench.namespace)
     async with running(kubelet.run()):
         yield kubelet
+
+
+@pytest.fixture
+async def own_registry(own_redis: RedisServer) -> AsyncIterator[Registry]:
+    """The registry in a Redis of the test's own."""
+    settings = RegistrySettings.model_validate({"url": own_redis.url})
+    async with Registry.from_settings(settings) as registry:
+        yield registry

@@ -1,0 +1,143 @@
+"""Runs of the trainer: when they start, and what is told of their end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from builders import NOW
+from operator_bench import IDLE, NOWHERE, Bench, condition, is_true
+from operator_models import MINIMAL, merged
+
+from perennial_cli.local.redis_server import RedisServer
+from perennial_core.errors import Outage
+from perennial_core.registry import Registry, Run, RunOutcome
+from perennial_core.resource import TRAIN_ANNOTATION
+from perennial_operator.kinds import JOB
+
+TRAINED = merged(MINIMAL, serving=NOWHERE)
+
+
+async def ask(bench: Bench, value: str) -> None:
+    await bench.change({"metadata": {"annotations": {TRAIN_ANNOTATION: value}}})
+
+
+async def test_the_first_run_starts_at_once_and_only_once(bench: Bench) -> None:
+    await bench.apply(TRAINED)
+    await bench.settle()
+    bench.start_anew()
+    await bench.settle()
+
+    assert len(await bench.owned(JOB)) == 1
+
+
+async def test_a_crash_before_the_status_is_written_starts_no_second_run(bench: Bench) -> None:
+    await bench.apply(TRAINED)
+    await bench.settle()
+    await bench.cluster.merge_status(bench.key(), {"training": None})
+    bench.start_anew()
+
+    await bench.settle()
+
+    assert len(await bench.owned(JOB)) == 1
+
+
+async def test_a_change_of_the_training_spec_starts_a_run_and_others_do_not(bench: Bench) -> None:
+    await bench.apply(TRAINED)
+    await bench.settle()
+    await bench.change({"spec": {"training": {"retries": 1}, "serving": {"replicas": 2}}})
+    await bench.settle()
+    untouched = len(await bench.owned(JOB))
+    await bench.change({"spec": {"training": {"data": {"uri": "sample://linear?rows=9"}}}})
+    await bench.settle()
+
+    assert (untouched, len(await bench.owned(JOB))) == (1, 2)
+
+
+async def test_a_person_asks_for_a_run_by_annotation_even_of_a_suspended_model(
+    bench: Bench,
+) -> None:
+    await bench.apply(IDLE)
+    await bench.settle()
+    none = await bench.owned(JOB)
+    for value in ("1", "1", "2"):
+        await ask(bench, value)
+        await bench.settle()
+
+    assert none == []
+    assert len(await bench.owned(JOB)) == 2
+
+
+async def test_a_run_waits_for_the_registry(
+    bench: Bench, own_redis: RedisServer, own_registry: Registry
+) -> None:
+    bench.registry = own_registry
+    bench.start_anew()
+    own_redis.stop()
+    await bench.apply(TRAINED)
+    with pytest.raises(Outage):
+        await bench.reconcile()
+    assert await bench.owned(JOB) == []
+    own_redis.start()
+
+    await bench.settle()
+
+    assert len(await bench.owned(JOB)) == 1
+
+
+async def test_a_run_that_takes_too_long_is_reported_and_stays_so_without_its_job(
+    bench: Bench,
+) -> None:
+    await bench.apply(merged(TRAINED, training={"timeoutSeconds": 1, "retries": 0}))
+    await bench.publish()
+    model = await bench.until(lambda model: not is_true("Trained")(model), "the run fails")
+
+    assert "spec.training.timeoutSeconds (1 s)" in condition(model, "Trained")["message"]
+    assert ("Warning", "RunFailed") in await bench.events()
+    (job,) = await bench.owned(JOB)
+    await bench.cluster.delete(JOB, bench.ref(JOB, job["metadata"]["name"]))
+    model = await bench.settle()
+    assert not is_true("Trained")(model)
+    assert condition(model, "Degraded")["reason"] == "RunFailed"
+
+    later = job["status"]["conditions"][-1]["lastTransitionTime"].replace("20", "21", 1)
+    await record(bench, RunOutcome.SKIPPED, "nothing new", ended=later)
+    model = await bench.settle()
+    assert is_true("Trained")(model)
+    assert not is_true("Degraded")(model)
+
+
+async def test_what_a_run_recorded_is_told(bench: Bench) -> None:
+    await bench.apply(IDLE)
+    await record(bench, RunOutcome.FAILED, "points.csv: no column y")
+
+    model = await bench.settle()
+
+    assert condition(model, "Trained")["message"] == "points.csv: no column y"
+    assert "points.csv: no column y" in condition(model, "Ready")["message"]
+
+
+async def record(bench: Bench, outcome: RunOutcome, message: str, ended: str | None = None) -> None:
+    body = {
+        "runId": message,
+        "outcome": outcome,
+        "started": NOW,
+        "ended": ended or NOW + timedelta(seconds=1),
+        "message": message,
+    }
+    await bench.registry.record_run(bench.key(), Run.model_validate(body))
+
+
+async def test_a_job_that_the_api_server_refuses_is_reported(bench: Bench) -> None:
+    await bench.apply(merged(TRAINED, training={"resources": {"limits": {"memory": "lots"}}}))
+    await bench.publish()
+
+    model = await bench.settle()
+
+    assert condition(model, "Degraded")["reason"] == "ApiRefused"
+    assert "quantities" in condition(model, "Degraded")["message"]
+    assert await bench.deployed() == 1
+    await bench.change({"spec": {"training": {"resources": {"limits": {"memory": "1Gi"}}}}})
+    model = await bench.settle()
+    assert not is_true("Degraded")(model)
+    assert len(await bench.owned(JOB)) == 1
