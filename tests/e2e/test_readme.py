@@ -18,6 +18,7 @@ import kubectl
 import pytest
 from e2e.installation import REPOSITORY, Installation
 
+RENDER = "helm template --kube-version 1.31.0"
 BLOCK = re.compile(r"(?:<!-- run: (\w+) -->\n)?```sh\n(.*?)```", re.DOTALL)
 
 
@@ -67,7 +68,7 @@ def test_the_targets_exist() -> None:
 def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
     (commands,) = blocks("template")
     commands = commands.replace("kubectl create ", "kubectl create --dry-run=client -o name ")
-    printed = shell(commands.replace("helm upgrade --install", "helm template"), {})
+    printed = shell(commands.replace("helm upgrade --install", RENDER), {})
     assert "namespace/perennial" in printed
     assert "secret/perennial-elasticache" in printed
     assert "kind: Deployment" in printed
@@ -76,7 +77,11 @@ def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
 def test_the_commands_for_a_cluster_work(
     perennial: Installation, in_namespace: dict[str, str]
 ) -> None:
-    printed = [shell(commands, in_namespace) for commands in blocks("cluster", "forwarded")]
+    # Who types gives the port-forward a moment.
+    printed = [
+        shell(commands.replace(" &\n", " & sleep 3\n"), in_namespace)
+        for commands in blocks("cluster", "forwarded")
+    ]
     assert "linear   True" in printed[0]
     assert '"prediction"' in printed[1]
     assert '"predictions"' in printed[1]
