@@ -68,9 +68,11 @@ def attributes(verb: str, resource: str, namespace: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def installed(restricted: str, crd: None, images: str) -> Iterator[str]:
     """The namespace in which the chart is installed."""
-    upgrade(restricted, "--set", "crds.enabled=false")
-    yield restricted
-    kubectl.run("helm", "uninstall", RELEASE, "-n", restricted, "--ignore-not-found", "--wait")
+    try:
+        upgrade(restricted, "--set", "crds.enabled=false")
+        yield restricted
+    finally:  # also what a failed installation left in the cluster
+        kubectl.run("helm", "uninstall", RELEASE, "-n", restricted, "--ignore-not-found", "--wait")
 
 
 @pytest.fixture

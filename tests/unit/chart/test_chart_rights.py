@@ -55,7 +55,10 @@ def test_with_named_namespaces_the_operator_has_rights_only_there() -> None:
         if role["metadata"]["name"] == "perennial-operator"
     ]
 
-    assert [rule["resources"] for rule in cluster_wide["rules"]] == [["customresourcedefinitions"]]
+    assert {(*rule["resources"], *rule["verbs"]) for rule in cluster_wide["rules"]} == {
+        ("customresourcedefinitions", "get", "list", "watch"),
+        ("namespaces", "list", "watch"),
+    }
     roles = [role for role in of_kind(objects, "Role") if verbs([role], "predictionmodels")]
     assert [role["metadata"]["namespace"] for role in roles] == ["a", "b"]
     bound = {
