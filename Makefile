@@ -71,11 +71,13 @@ kind-demo: ## show it all on a new kind cluster (needs Docker, kind, kubectl and
 test: $(VENV)/ready ## run all tests; those that need a cluster only where one is reachable
 	$(BIN)/pytest $(ARGS)
 
-check: $(VENV)/ready ## check format, types and layers
+check: $(VENV)/ready ## check format, types, layers and, where helm is, what is generated
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v $(HELM) >/dev/null; then $(MAKE) --no-print-directory verify helm-lint; \
+	  else echo 'helm is not on PATH: manifests/ was not compared with the chart'; fi
 
 lock: $(VENV)/ready ## pin the dependencies anew; ARGS=--upgrade takes their newest versions
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock $(ARGS)
