@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from operator import itemgetter
 from typing import Any
 
+import pytest
 import redis.asyncio
 from builders import NOW, manifest_body
 from hypothesis import HealthCheck, settings
@@ -219,6 +220,7 @@ class RegistryMachine(RuleBasedStateMachine):
             known.clear()
 
 
+@pytest.mark.parametrize("server", [False], ids=["alone"], indirect=True)
 def test_the_registry_holds_what_a_plain_model_of_it_says(
     registry_settings: RegistrySettings,
 ) -> None:

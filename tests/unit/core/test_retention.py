@@ -1,4 +1,4 @@
-"""Which versions the registry lets go."""
+"""What the registry lets go."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_core.identity import Version
-from perennial_core.registry.retention import expired
+from perennial_core.identity import Digest, Version
+from perennial_core.registry.retention import expired, orphans
 
 VERSIONS = st.sets(st.integers(1, 30).map(Version))
 
@@ -42,3 +42,11 @@ def test_the_newest_and_the_protected_stay_and_nothing_else(
     newest = {version for version in versions if sum(other > version for other in versions) < limit}
     assert kept == newest | (protected & versions)
     assert removed == sorted(versions - kept)
+
+
+def test_an_artifact_stays_as_long_as_a_version_needs_it() -> None:
+    digests = {Version(number): Digest(name) for number, name in enumerate("abac", 1)}
+    assert orphans(digests, [Version(1)]) == []
+    assert orphans(digests, [Version(1), Version(2)]) == ["b"]
+    assert orphans(digests, [Version(1), Version(2), Version(3)]) == ["a", "b"]
+    assert orphans(digests, []) == []

@@ -37,7 +37,7 @@ from perennial_core.registry.records import (
     Snapshot,
     read,
 )
-from perennial_core.registry.retention import expired
+from perennial_core.registry.retention import expired, orphans
 from perennial_core.settings import MEBIBYTE, RegistrySettings
 
 RUN_MEMORY = timedelta(days=7)
@@ -303,14 +303,12 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             return []
         manifests = await self.manifests(key, versions)
         digests = {version: manifest.digest for version, manifest in manifests.items()}
-        kept = {digest for version, digest in digests.items() if version not in removed}
-        orphans = {digests[version] for version in removed if version in digests} - kept
         with translated_errors():
             done = await self._retain_script(
                 keys=[
                     *(keys.versions, keys.serving, keys.failures),
                     *(keys.manifest(version) for version in removed),
-                    *(keys.artifact(digest) for digest in sorted(orphans)),
+                    *(keys.artifact(digest) for digest in orphans(digests, removed)),
                 ],
                 args=[b" ".join(members), serving or "", *removed],
             )
