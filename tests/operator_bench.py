@@ -81,6 +81,12 @@ class CountingCluster(Cluster):
             await self.merge(PREDICTION_MODEL, ObjectRef.of(model), patch)
         await super()._request("DELETE", f"/api/v1/namespaces/{name}")
 
+    async def check(self, model: Body) -> None:
+        """Ask the API server whether it would take a model, as strictly as kubectl does."""
+        path = f"{PREDICTION_MODEL.root}/namespaces/{model['metadata']['namespace']}"
+        query = [("dryRun", "All"), ("fieldValidation", "Strict")]
+        await super()._request("POST", f"{path}/{PREDICTION_MODEL.plural}", model, query=query)
+
     async def apply_as(self, manager: str, kind: Kind, body: Body) -> Body:
         ref = ObjectRef.of(body)
         path = f"{kind.root}/namespaces/{ref.namespace}/{kind.plural}/{ref.name}"
