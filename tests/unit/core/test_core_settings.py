@@ -57,6 +57,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "drain_seconds": SECONDS,
         "drain_min_seconds": SECONDS,
         "max_body_bytes": NUMBERS,
+        "body_seconds": SECONDS,
         "max_instances": NUMBERS,
         "threads": NUMBERS,
         "trusted_types": st.lists(TEXT),

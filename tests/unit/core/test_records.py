@@ -119,7 +119,7 @@ def test_fields_of_a_newer_release_are_passed_over() -> None:
     [
         (b"", "resource: Invalid JSON"),
         (b"\xff", "resource: Invalid JSON"),
-        (b'{"version": 1}', "digest: Field required"),
+        (b'{"version": 1}', "digest: this field is required"),
         (b'{"version": "one", "digest": "d"}', "version: Input should be a valid integer"),
     ],
 )

@@ -48,12 +48,12 @@ def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("{", "resource: Invalid JSON: EOF"),
         ("\xff", "resource: Invalid JSON"),
         ("[]", "resource: Input should be an object"),
-        ("{}", "model: Field required; training: Field required"),
+        ("{}", "model: this field is required; training: this field is required"),
         (json.dumps({**ORDER, "model": "points"}), "model: model 'points': expected namespace/"),
-        (json.dumps({**ORDER, "other": 1}), "other: Extra inputs are not permitted"),
+        (json.dumps({**ORDER, "other": 1}), "other: there is no such field"),
         (
             json.dumps({**ORDER, "training": {"data": {"target": "y"}}}),
-            "training.data.uri: Field required; training.estimator: Field required",
+            "training.data.uri: this field is required; training.estimator: this field is required",
         ),
     ],
 )
