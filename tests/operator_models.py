@@ -88,7 +88,7 @@ def read_model(
 
 
 def merged(spec: Body, **changes: Any) -> Body:
-    """Return a spec with some of its parts changed: ``merged(MINIMAL, serving={"replicas": 2})``."""
+    """Return a spec with parts changed: ``merged(MINIMAL, serving={"replicas": 2})``."""
     return {**spec, **{name: {**spec.get(name, {}), **part} for name, part in changes.items()}}
 
 

@@ -12,14 +12,18 @@ CLUSTER_KINDS = "clusterroles,clusterrolebindings"
 KINDS = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,poddisruptionbudgets"
 
 
+def what_is_left() -> list[str]:
+    left = kubectl.items(KINDS, NAMESPACE, OF_THE_RELEASE)
+    left += kubectl.items(CLUSTER_KINDS, NAMESPACE, OF_THE_RELEASE)
+    return [f"{body['kind']} {body['metadata']['name']}" for body in left]
+
+
 def test_uninstalled_and_installed_again_a_model_never_stopped_serving(
     served: str, perennial: Installation
 ) -> None:
     installation.uninstall()
     try:
-        left = kubectl.items(KINDS, NAMESPACE, OF_THE_RELEASE)
-        left += kubectl.items(CLUSTER_KINDS, NAMESPACE, OF_THE_RELEASE)
-        assert [f"{body['kind']} {body['metadata']['name']}" for body in left] == []
+        kubectl.until(what_is_left, lambda left: not left, "nothing of the release is left", 60)
         # Kept: the volume with the versions, and the resource with the models.
         assert [claim["metadata"]["name"] for claim in kubectl.items("pvc", NAMESPACE)] == [
             f"data-{RELEASE}-redis-0"

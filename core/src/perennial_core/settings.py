@@ -75,6 +75,8 @@ class PredictorSettings(BaseSettings):
     needs a while to send no more. Without a Service in front, 0 will do."""
     max_body_bytes: int = 16 * MEBIBYTE
     """Larger request bodies are refused."""
+    body_seconds: float = 5.0
+    """A body of which nothing more arrives for so long is given up."""
     max_instances: int = 100_000
     """Requests with more instances are refused."""
     threads: int = 1

@@ -52,7 +52,8 @@ class Endpoints:
 
     async def predict(self, request: Request) -> Response:
         served = self._served(request)
-        body = await json_body(request.scope, request.receive, self._settings.max_body_bytes)
+        limits = self._settings.max_body_bytes, self._settings.body_seconds
+        body = await json_body(request.scope, request.receive, *limits)
         answer = await _computed(served, served.answer_body, body)
         return Response(answer, media_type=_JSON)
 

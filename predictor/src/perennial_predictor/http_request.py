@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from perennial_predictor import problems
 
@@ -13,16 +14,17 @@ _HTML = "text/html"
 _JSON = "application/json"
 
 
-async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
     """Return the body of a request that brings JSON.
 
     Args:
         scope: The request's ASGI scope.
         receive: Gives the body in parts.
         limit: Most bytes.
+        seconds: The longest wait for a further part of the body.
 
     Raises:
-        Problem: It says to be something else than plain JSON, or is over the limit.
+        Problem: It says to be something else than plain JSON, is over the limit or stops coming.
         ClientDisconnect: The client went away.
     """
     for name, value in scope["headers"]:
@@ -32,11 +34,11 @@ async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             raise problems.unsupported("Send the body without Content-Encoding.")
         elif name == b"content-length" and int(value) > limit:
             raise problems.too_large(limit)
-    return await _read(receive, limit)
+    return await _read(receive, limit, seconds)
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    message = await receive()
+async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
+    message = await _part(receive, seconds)
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > limit:
@@ -49,8 +51,16 @@ async def _read(receive: Receive, limit: int) -> bytes:
             raise problems.too_large(limit)
         if not message.get("more_body"):
             return bytes(parts)
-        message = await receive()
+        message = await _part(receive, seconds)
     raise ClientDisconnect
+
+
+async def _part(receive: Receive, seconds: float) -> Message:
+    try:
+        async with asyncio.timeout(seconds):
+            return await receive()
+    except TimeoutError:
+        raise problems.incomplete(seconds) from None
 
 
 def _check_content_type(text: str) -> None:

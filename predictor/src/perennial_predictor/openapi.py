@@ -22,6 +22,7 @@ _VERSION_HEADER = {
 }
 _PROBLEMS = {
     400: "The request cannot be read",
+    408: "The body did not arrive",
     413: "The body is too large",
     415: "The body is not plain JSON",
     422: "The instances are not what the model takes",
@@ -37,7 +38,7 @@ _ANY_REQUEST = {
 def predict_documentation() -> dict[str, Any]:
     return {
         "summary": "Predict for one or many instances, by position or by feature name",
-        "responses": _answer(PredictionsAnswer) | _problems(400, 413, 415, 422, 503),
+        "responses": _answer(PredictionsAnswer) | _problems(400, 408, 413, 415, 422, 503),
         "openapi_extra": {
             "requestBody": {
                 "required": True,

@@ -85,6 +85,16 @@ def invalid(detail: str) -> Problem:
     )
 
 
+def incomplete(seconds: float) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_TIMEOUT,
+        "incomplete",
+        "The body did not arrive",
+        f"Nothing more of the body arrived for {seconds:g} s; send as much as Content-Length says.",
+        {"Connection": "close"},
+    )
+
+
 def too_large(limit: int) -> Problem:
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -91,7 +91,7 @@ def test_a_redis_that_does_not_answer_ends_the_run_with_a_message(tmp_path: Path
     ("model", "says"),
     [
         (suspended(serving={"port": 80}), "model.yaml: spec.serving.port"),
-        ({"kind": "PredictionModel"}, "model.yaml: apiVersion: Field required"),
+        ({"kind": "PredictionModel"}, "model.yaml: apiVersion: this field is required"),
     ],
 )
 def test_a_wrong_resource_is_refused_without_a_traceback(

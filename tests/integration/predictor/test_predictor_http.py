@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -37,7 +38,7 @@ def client(
     key = ModelKey("http", "line")
     published(registry_at, key, line())
     directory = tmp_path_factory.mktemp("line")
-    limits = {"max_body_bytes": LIMIT, "max_instances": 50}
+    limits = {"max_body_bytes": LIMIT, "max_instances": 50, "body_seconds": 0.5}
     with PredictorProcess(directory, registry_at, model=str(key), **limits) as process:
         yield process.ready().client
 
@@ -199,6 +200,17 @@ def test_a_body_at_the_limit_is_read(client: httpx.Client) -> None:
     assert client.post("/predict", content=iter([padded, b" "])).status_code == 413
 
 
+def test_a_body_that_stops_coming_is_given_up(client: httpx.Client) -> None:
+    host, port = client.base_url.host, client.base_url.port
+    assert port is not None
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
+    with socket.create_connection((host, port), timeout=20) as connection:
+        connection.sendall(head + b'{"inst')
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))  # it closes the connection
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"Nothing more of the body arrived" in answer
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -266,7 +278,7 @@ def test_the_documentation_describes_this_models_bodies(mixed_client: httpx.Clie
         instance["properties"]
     )
     assert set(document["paths"]["/predict"]["post"]["responses"]) == {
-        "200", "400", "413", "415", "422", "503",
+        "200", "400", "408", "413", "415", "422", "503",
     }  # fmt: skip
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
     assert set(references) <= set(schemas)

@@ -162,7 +162,7 @@ def test_an_order_with_a_wrong_field_exits_78_and_names_it(trainer: Trainer) -> 
     (trainer.folder / "training.json").write_text(json.dumps(content))
     ended = trainer.run()
     assert ended.code == 78
-    assert "training.data.target: Field required" in ended.termination
+    assert "training.data.target: this field is required" in ended.termination
 
 
 def test_a_missing_variable_exits_78_and_names_it(trainer: Trainer) -> None:
@@ -170,7 +170,7 @@ def test_a_missing_variable_exits_78_and_names_it(trainer: Trainer) -> None:
     del given["PERENNIAL_RUN_ID"]
     done = subprocess.run([*COMMAND, "run"], env=given, capture_output=True, text=True, timeout=60)
     assert done.returncode == 78
-    assert "run_id: Field required" in done.stdout
+    assert "run_id: this field is required" in done.stdout
 
 
 def test_a_termination_log_that_cannot_be_written_hinders_nothing(trainer: Trainer) -> None:

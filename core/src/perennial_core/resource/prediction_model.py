@@ -79,10 +79,19 @@ class PredictionModel(BaseModel):
             raise UserError(describe(error)) from None
 
 
+_PLAINLY = {
+    "extra_forbidden": "there is no such field",
+    "missing": "this field is required",
+    "string_type": "must be a text; put it in quotes",
+}
+"""Kinds of pydantic's errors, as users of YAML would say them."""
+
+
 def describe(error: ValidationError) -> str:
     """Return one line that names each wrong field by its path, and says what is wrong."""
     problems = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         path = ".".join(str(part) for part in item["loc"]) or "resource"
-        problems.append(f"{path}: {item['msg'].removeprefix('Value error, ')}")
+        said = item["msg"].removeprefix("Value error, ")
+        problems.append(f"{path}: {_PLAINLY.get(item['type'], said)}")
     return "; ".join(problems)
