@@ -50,15 +50,14 @@ def next_run(model: PredictionModel, past: PastRuns, now: datetime) -> NextRun |
         UserError: The schedule or its time zone is wrong.
     """
     training = model.spec.training
+    if not training.suspend:
+        if past.spec_hash is None:
+            return NextRun(now, Cause.FIRST)
+        if training.content_hash() != past.spec_hash:
+            return NextRun(now, Cause.SPEC)
     if asked(model) not in (None, past.asked):
         return NextRun(now, Cause.ASKED)
-    if training.suspend:
-        return None
-    if past.spec_hash is None:
-        return NextRun(now, Cause.FIRST)
-    if training.content_hash() != past.spec_hash:
-        return NextRun(now, Cause.SPEC)
-    if training.schedule is None:
+    if training.suspend or training.schedule is None:
         return None
     return NextRun(next_fire(training.schedule, training.time_zone, past.until), Cause.SCHEDULE)
 
