@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -18,7 +18,7 @@ from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings
 from perennial_operator.cache import Cache
-from perennial_operator.cluster import Cluster
+from perennial_operator.cluster import Cluster, NotFound
 from perennial_operator.kinds import (
     BY_NAME,
     DEPLOYMENT,
@@ -113,7 +113,8 @@ class Kubelet:
             for pod in await self._cluster.pods(
                 self._namespace, "app.kubernetes.io/name=perennial-predictor"
             ):
-                await self._tend(pod)
+                with suppress(NotFound):  # it went meanwhile
+                    await self._tend(pod)
             await asyncio.sleep(0.1)
 
     async def _tend(self, pod: Body) -> None:
@@ -252,6 +253,10 @@ def condition(model: Body, kind: str) -> Body:
 
 def is_true(kind: str) -> Callable[[Body], bool]:
     return lambda model: condition(model, kind).get("status") == "True"
+
+
+def has_ready(pods: int) -> Callable[[Body], bool]:
+    return lambda model: model.get("status", {}).get("readyReplicas") == pods
 
 
 def serves(version: int) -> Callable[[Body], bool]:

@@ -33,8 +33,7 @@ def live_deployment(body: Body | None) -> LiveDeployment | None:
     return LiveDeployment(
         template_hash=body["metadata"].get("annotations", {}).get(TEMPLATE_ANNOTATION, ""),
         progress=_progress(body, status),
-        uniform=_is_up_to_date(body, status)
-        and status.get("updatedReplicas", 0) == status.get("replicas", 0),
+        uniform=status.get("updatedReplicas", 0) == status.get("replicas", 0),
         replicas=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
     )
@@ -52,8 +51,8 @@ def live_release(body: Body | None) -> Release | None:
 
 def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
     wanted = body["spec"].get("replicas", 1)
-    if not _is_up_to_date(body, status):
-        return Progress.PROGRESSING
+    if status.get("observedGeneration", 0) < body["metadata"].get("generation", 0):
+        return Progress.UNOBSERVED
     if wanted == 0:
         return Progress.SCALED_TO_ZERO
     updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
@@ -63,11 +62,6 @@ def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
         if condition["type"] == "Progressing" and condition["status"] == "False":
             return Progress.FAILED
     return Progress.PROGRESSING
-
-
-def _is_up_to_date(body: Body, status: Mapping[str, Any]) -> bool:
-    """Return whether the status speaks of the Deployment as it is, not as it was."""
-    return bool(status.get("observedGeneration", 0) >= body["metadata"].get("generation", 0))
 
 
 def rollout_memory(model: PredictionModel) -> RolloutMemory:

@@ -77,7 +77,10 @@ class Reconciler:
         try:
             await self._finalizer.finalize(key, raw)
         except (RegistryUnavailable, RegistryRefused) as error:
-            text = f"the deletion waits for the registry, to remove the versions there: {error}"
+            text = (
+                f"the deletion waits for the registry, to remove the versions there: {error}; to"
+                " leave them there set spec.deletionPolicy to Retain"
+            )
             await self._reporter.refuse(raw, Problem(Trouble.REGISTRY_UNAVAILABLE, text))
             raise
 

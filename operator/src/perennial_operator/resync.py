@@ -9,8 +9,8 @@ import structlog
 from perennial_core.errors import Outage, UserError
 from perennial_core.registry import Registry
 from perennial_operator.cache import Cache
-from perennial_operator.cluster import Cluster
-from perennial_operator.kinds import PREDICTION_MODEL, SELECTOR, WATCHED
+from perennial_operator.cluster import Cluster, NotFound
+from perennial_operator.kinds import PREDICTION_MODEL, SELECTOR, WATCHED, Body
 from perennial_operator.queue import ModelQueue
 
 _log = structlog.get_logger(__name__)
@@ -46,10 +46,19 @@ class Resync:
             for kind in WATCHED:
                 owned, as_of = await self._cluster.list_all(kind, namespace, SELECTOR)
                 self._cache.keep_only_owned(kind.name, owned, as_of, namespace)
-            models, as_of = await self._cluster.list_all(PREDICTION_MODEL, namespace)
+            models, as_of = await self._models(namespace)
             self._cache.keep_only_models(models, as_of, namespace)
         for key in self._cache.models():
             self._queue.request(key)
+
+    async def _models(self, namespace: str | None) -> tuple[list[Body], int]:
+        try:
+            return await self._cluster.list_all(PREDICTION_MODEL, namespace)
+        except NotFound:
+            raise UserError(
+                f"the cluster does not know {PREDICTION_MODEL.name}: install its"
+                " CustomResourceDefinition (chart value crds.enabled)"
+            ) from None
 
 
 async def follow_registry(registry: Registry, cache: Cache, queue: ModelQueue) -> None:

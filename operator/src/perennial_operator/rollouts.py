@@ -118,4 +118,4 @@ class Rollouts:
         )
         deadline = model.spec.rollout.progress_deadline_seconds
         why = pod_problem(pods) or "the pods say nothing"
-        return f"no pod became ready within {deadline} s: {why}"
+        return f"not all pods became ready within {deadline} s: {why}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import kubectl
 import pytest
 from kubernetes.aio import client, config
 from operator_bench import Bench, CountingCluster, Kubelet, running
@@ -13,6 +18,7 @@ from operator_bench import Bench, CountingCluster, Kubelet, running
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings
+from perennial_operator.main import LEASE_NAME
 
 HERE = Path(__file__).parent
 
@@ -23,8 +29,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
+@pytest.fixture(scope="session")
+def alone(crd: None) -> None:
+    """No other operator acts on the models of these tests, as an installed one would."""
+    leases = kubectl.kubectl("get", "leases", "--all-namespaces", "-o", "json")
+    for lease in json.loads(leases)["items"]:
+        if lease["metadata"]["name"] == LEASE_NAME and is_held(lease.get("spec", {})):
+            namespace = lease["metadata"]["namespace"]
+            text = f"another operator leads in namespace {namespace}, and acts on all models"
+            if os.environ.get("PERENNIAL_REQUIRE_CLUSTER") == "1":
+                pytest.fail(text)
+            pytest.skip(text)
+
+
+def is_held(spec: dict[str, Any]) -> bool:
+    if not spec.get("holderIdentity"):
+        return False
+    age = datetime.now(UTC) - datetime.fromisoformat(spec["renewTime"])
+    return age < timedelta(seconds=spec["leaseDurationSeconds"])
+
+
 @pytest.fixture
-async def api(crd: None) -> AsyncIterator[CountingCluster]:
+async def api(alone: None) -> AsyncIterator[CountingCluster]:
     await config.load_kube_config()
     async with CountingCluster(client.ApiClient()) as cluster:
         yield cluster

@@ -105,8 +105,6 @@ async def test_what_keeps_it_from_starting_is_said_in_a_line(bench: Bench) -> No
     port = str(taken.sockets[0].getsockname()[1])
     cases: list[tuple[dict[str, str | None], int, str]] = [
         ({"PERENNIAL_TRAINER_IMAGE": None, "PERENNIAL_WORKERS": "many"}, 2, "trainer_image"),
-        ({"PERENNIAL_REDIS_MAX_ARTIFACT_BYTES": "big"}, 2, "max_artifact_bytes"),
-        ({"PERENNIAL_REDIS_URL": "http://redis"}, 1, "PERENNIAL_REDIS_URL"),
         ({"KUBECONFIG": "/nowhere"}, 1, "no cluster to connect to"),
         ({"PERENNIAL_PROBE_PORT": port}, 1, "PERENNIAL_PROBE_PORT"),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import kubectl
 import pytest
-from operator_bench import NOWHERE, Bench, CountingCluster, Kubelet, serves
+from operator_bench import NOWHERE, Bench, CountingCluster, Kubelet, has_ready, serves
 from operator_models import MAXIMAL, MINIMAL, Body, merged, model_body
 
 from perennial_operator.cluster import ClusterRefused
@@ -145,7 +145,7 @@ async def test_kubectl_gets_scales_waits_and_describes(bench: Bench, kubelet: Ku
     kubectl.kubectl("wait", "pm/points", "--for=condition=Ready", "--timeout=5s", *there)
 
     kubectl.kubectl("scale", "pm/points", "--replicas=2", *there)
-    await bench.until(lambda model: model["status"]["readyReplicas"] == 2, "two pods are ready")
+    await bench.until(has_ready(2), "two pods are ready")
     deployment = await bench.live(DEPLOYMENT)
     assert deployment is not None
     assert deployment["spec"]["replicas"] == 2

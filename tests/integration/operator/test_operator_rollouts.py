@@ -9,6 +9,7 @@ from operator_bench import (
     Kubelet,
     condition,
     eventually,
+    has_ready,
     is_true,
     serves,
     version_of,
@@ -73,7 +74,7 @@ async def test_a_version_that_does_not_start_goes_back_by_itself_and_is_not_trie
 
     degraded = condition(model, "Degraded")
     assert degraded["reason"] == "RolloutFailed"
-    assert "version 2 failed to roll out: no pod became ready within 10 s" in degraded["message"]
+    assert "version 2 failed to roll out: not all pods became ready" in degraded["message"]
     assert list((await bench.registry.snapshot(bench.key())).failures) == [2]
     bench.start_anew()
     await bench.settle()
@@ -97,7 +98,9 @@ async def test_settings_that_do_not_start_go_back_and_versions_go_on(
     model = await bench.until(serves(2), "version 2 serves with the old settings")
 
     assert condition(model, "RolledOut")["reason"] == "SettingsFailed"
-    assert condition(model, "Degraded")["message"].startswith("spec.serving: no pod became ready")
+    assert condition(model, "Degraded")["message"].startswith(
+        "spec.serving: not all pods became ready"
+    )
     kubelet.is_broken = lambda pod: False
     await bench.change({"spec": {"serving": {"port": 6002}}})
     model = await bench.until(is_true("RolledOut"), "other settings roll out")
@@ -208,18 +211,14 @@ async def test_a_pod_that_is_lost_is_no_rollout(bench: Bench, kubelet: Kubelet) 
     name = sick["metadata"]["name"]
     kubelet.is_broken = lambda pod: bool(pod["metadata"]["name"] == name)
 
-    model = await bench.until(
-        lambda model: model["status"]["readyReplicas"] == 1, "one pod is ready"
-    )
+    model = await bench.until(has_ready(1), "one pod is ready")
 
     assert condition(model, "Ready")["message"] == "version 1 answers from 1 of 2 pods"
     assert is_true("Ready")(model)
     assert is_true("RolledOut")(model)
 
     kubelet.is_broken = lambda pod: True
-    model = await bench.until(
-        lambda model: model["status"]["readyReplicas"] == 0, "no pod is ready"
-    )
+    model = await bench.until(has_ready(0), "no pod is ready")
     assert condition(model, "Ready")["reason"] == "NoReadyPods"
 
 

@@ -14,6 +14,7 @@ from operator_bench import (
     Kubelet,
     condition,
     eventually,
+    has_ready,
     is_true,
     running,
     serves,
@@ -95,6 +96,20 @@ async def test_settled_models_cost_no_write_however_often_they_are_compared(
     assert after == before
 
 
+async def test_a_change_of_the_replicas_is_no_rollout(bench: Bench, kubelet: Kubelet) -> None:
+    await bench.apply(IDLE)
+    await bench.publish()
+    async with operator(bench):
+        await eventually(bench.model, serves(1))
+        for replicas in (2, 3, 1, 2):
+            await bench.change({"spec": {"serving": {"replicas": replicas}}})
+            await eventually(bench.model, has_ready(replicas))
+
+        told = await bench.events()
+    assert told.count(("Normal", "RollingOut")) == 1
+    assert told.count(("Normal", "RolledOut")) == 1
+
+
 async def test_when_redis_comes_back_all_is_caught_up_without_waiting_to_compare(
     bench: Bench, kubelet: Kubelet, own_redis: RedisServer, own_registry: Registry
 ) -> None:
@@ -108,7 +123,7 @@ async def test_when_redis_comes_back_all_is_caught_up_without_waiting_to_compare
         await bench.change({"spec": {"serving": {"replicas": 2}}})
         model = await eventually(bench.model, is_true("Degraded"))
         assert condition(model, "Degraded")["reason"] == "RegistryUnavailable"
-        await eventually(bench.model, lambda model: model["status"]["readyReplicas"] == 2)
+        await eventually(bench.model, has_ready(2))
 
         own_redis.start()
         await bench.publish()

@@ -58,13 +58,14 @@ IN_TIME = [{"type": "Progressing", "status": "True"}]
         (deployment(2, (1, 3, 2), conditions=LATE), Progress.FAILED, False),
         (deployment(2, (2, 3, 3)), Progress.PROGRESSING, False),
         (deployment(2, (1, 1, 1)), Progress.PROGRESSING, True),
-        (deployment(2, (2, 2, 2), observedGeneration=2), Progress.PROGRESSING, False),
+        (deployment(2, (2, 2, 2), observedGeneration=2), Progress.UNOBSERVED, True),
         (
             deployment(2, (2, 2, 1), observedGeneration=2, conditions=LATE),
-            Progress.PROGRESSING,
-            False,
+            Progress.UNOBSERVED,
+            True,
         ),
         (deployment(0), Progress.SCALED_TO_ZERO, True),
+        (deployment(0, observedGeneration=2), Progress.UNOBSERVED, True),
     ],
 )
 def test_the_progress_of_a_deployment(body: Body, progress: Progress, uniform: bool) -> None:
@@ -75,13 +76,13 @@ def test_the_progress_of_a_deployment(body: Body, progress: Progress, uniform: b
     assert live.template_hash == content_hash(TEMPLATE)
 
 
-def test_a_deployment_that_nobody_looked_at_yet_is_progressing() -> None:
+def test_a_deployment_that_was_just_made_is_unobserved() -> None:
     body = deployment(2)
     del body["status"]
     live = live_deployment(body)
 
     assert live is not None
-    assert (live.progress, live.uniform, live.ready) == (Progress.PROGRESSING, False, 0)
+    assert (live.progress, live.ready) == (Progress.UNOBSERVED, 0)
 
 
 def test_no_deployment_is_none() -> None:

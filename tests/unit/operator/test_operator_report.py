@@ -92,6 +92,11 @@ def phase(name: Phase) -> ModelState:
     return replace(SERVING, plan=replace(SERVING.plan, phase=name))
 
 
+STUCK = replace(
+    phase(Phase.STUCK), problems=(Problem(Trouble.ROLLOUT_FAILED, "not all pods: no image"),)
+)
+
+
 def found(state: ModelState, kind: str) -> Condition:
     (condition,) = [item for item in conditions(state) if item.type == kind]
     return condition
@@ -187,7 +192,7 @@ REFUSED = Problem(Trouble.API_REFUSED, "the API server refuses: schedule")
             "pinnedVersion",
         ),
         (SETTINGS_FAILED, "True", "RolloutFailed", "spec.serving"),
-        (phase(Phase.STUCK), "True", "RolloutFailed", "in time"),
+        (STUCK, "True", "RolloutFailed", "no image"),
         (replace(SERVING, registry=registry(target=None)), "True", "VersionLost", "version 3"),
     ],
 )
@@ -281,6 +286,23 @@ def test_the_time_of_a_condition_is_when_its_status_changed() -> None:
     assert ready[0]["message"] != ready[1]["message"]
 
 
+@pytest.mark.parametrize("before", [SERVING, ROLLING], ids=["serving", "rolling out"])
+def test_while_kubernetes_has_not_looked_the_conditions_of_the_rollout_stay(
+    before: ModelState,
+) -> None:
+    first = build_status(read_model(), before, THEN)
+    changed = replace(phase(Phase.UNOBSERVED), problems=(REFUSED,))
+    second = build_status(read_model(status=first, generation=2), changed, LATER)
+
+    ready, trained, rolled_out, degraded = zip(
+        first["conditions"], second["conditions"], strict=True
+    )
+    assert ready[0] == ready[1]
+    assert rolled_out[0] == rolled_out[1]
+    assert trained[1]["observedGeneration"] == 2
+    assert degraded[1]["status"] == "True"
+
+
 def test_the_selector_finds_the_predictors() -> None:
     status = build_status(read_model(), SERVING, THEN)
 
@@ -311,7 +333,7 @@ def told(before: ModelState, after: ModelState) -> list[ModelEvent]:
         (NEW, replace(NEW, last_run=FAILED), [("Warning", "RunFailed")]),
         (SERVING, ROLLING, [("Normal", "RollingOut")]),
         (ROLLING, SERVING, [("Normal", "RolledOut")]),
-        (ROLLING, phase(Phase.STUCK), [("Warning", "RolloutFailed")]),
+        (ROLLING, STUCK, [("Warning", "RolloutFailed")]),
         (SERVING, SETTINGS_FAILED, [("Warning", "RolloutFailed")]),
         (SERVING, replace(SERVING, problems=(REFUSED,)), [("Warning", "ApiRefused")]),
         (replace(SERVING, problems=(REFUSED,)), SERVING, []),

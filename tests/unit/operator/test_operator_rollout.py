@@ -100,6 +100,15 @@ CASES = [
         id="it goes on until it is complete",
     ),
     Case(
+        Wish(V2, OLD),
+        PROVEN,
+        live(attempt(OLD, V2), Progress.UNOBSERVED, uniform=True),
+        Phase.UNOBSERVED,
+        attempt(OLD, V2),
+        PROVEN,
+        id="nothing is concluded from a status of the time before",
+    ),
+    Case(
         Wish(V1, OLD),
         RolloutMemory(),
         live(FIRST, Progress.COMPLETE),

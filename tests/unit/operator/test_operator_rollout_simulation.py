@@ -87,7 +87,7 @@ class World:
 
     def scale(self, replicas: int) -> None:
         self.replicas = replicas
-        self.progress = Progress.PROGRESSING
+        self.progress = Progress.UNOBSERVED
 
     def delete_deployment(self) -> None:
         self.deployed = None
@@ -104,8 +104,8 @@ class World:
         elif self._works(self.deployed):
             self.progress = Progress.COMPLETE
             self.complete.add(content_hash(self.deployed.template))
-        elif not patient:
-            self.progress = Progress.FAILED
+        else:
+            self.progress = Progress.PROGRESSING if patient else Progress.FAILED
 
     def _works(self, attempt: Attempt) -> bool:
         name = settings_name(attempt)
@@ -178,7 +178,7 @@ class World:
         if plan.attempt is None or plan.attempt == self.deployed:
             return
         self._check(plan.attempt, plan.memory)
-        self.deployed, self.progress = plan.attempt, Progress.PROGRESSING
+        self.deployed, self.progress = plan.attempt, Progress.UNOBSERVED
 
     def _check(self, attempt: Attempt, memory: RolloutMemory) -> None:
         """What holds of every template that is ever applied."""

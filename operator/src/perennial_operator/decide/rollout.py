@@ -14,6 +14,8 @@ from perennial_operator.kinds import Body
 class Progress(StrEnum):
     """How far the Deployment is with the template that it has."""
 
+    UNOBSERVED = "Unobserved"
+    """Kubernetes has not looked at it yet since it was last changed."""
     PROGRESSING = "Progressing"
     COMPLETE = "Complete"
     FAILED = "Failed"
@@ -74,6 +76,8 @@ class Wish:
 
 
 class Phase(StrEnum):
+    UNOBSERVED = "Unobserved"
+    """It is known in a moment."""
     NOTHING_TO_SERVE = "NothingToServe"
     ROLLING_OUT = "RollingOut"
     ROLLED_OUT = "RolledOut"
@@ -119,6 +123,8 @@ def plan_rollout(
         return RolloutPlan(Phase.NOTHING_TO_SERVE, memory)
     if live is None or live.template_hash != content_hash(attempt.template):
         return RolloutPlan(Phase.ROLLING_OUT, memory, attempt)
+    if live.progress is Progress.UNOBSERVED:
+        return RolloutPlan(Phase.UNOBSERVED, memory, attempt)
     if live.progress is Progress.SCALED_TO_ZERO:
         return RolloutPlan(Phase.SCALED_TO_ZERO, memory, attempt)
     if live.progress is Progress.COMPLETE:

@@ -27,6 +27,12 @@ def conditions(state: ModelState) -> list[Condition]:
     return [ready(state), trained(state), rolled_out(state), degraded(state)]
 
 
+def standing(state: ModelState) -> frozenset[str]:
+    """Return the conditions of which nothing new is known: they stay as they were."""
+    unknown = state.plan.phase is Phase.UNOBSERVED
+    return frozenset({"Ready", "RolledOut"} if unknown else ())
+
+
 def ready(state: ModelState) -> Condition:
     """True only when every ready pod answers with the version that should serve."""
     plan, live = state.plan, state.live
@@ -37,7 +43,7 @@ def ready(state: ModelState) -> Condition:
     if plan.phase is Phase.SCALED_TO_ZERO:
         return Condition("Ready", "False", "ScaledToZero", "spec.serving.replicas is 0")
     if plan.phase is Phase.STUCK:
-        return Condition("Ready", "False", "RolloutFailed", "no pod became ready in time")
+        return Condition("Ready", "False", "RolloutFailed", "not all pods became ready in time")
     return Condition("Ready", "False", "RollingOut", _rolling(state))
 
 
@@ -75,6 +81,7 @@ def rolled_out(state: ModelState) -> Condition:
         Phase.SCALED_TO_ZERO: "spec.serving.replicas is 0",
         Phase.STUCK: "the deadline passed, and there is no earlier version to go back to",
         Phase.ROLLING_OUT: _rolling(state),
+        Phase.UNOBSERVED: _rolling(state),
     }
     return Condition("RolledOut", "False", str(plan.phase), texts[plan.phase])
 
@@ -88,24 +95,17 @@ def degraded(state: ModelState) -> Condition:
     return Condition("Degraded", "True", str(problems[0].trouble), text)
 
 
-def stamped(current: Iterable[Condition], previous: Body, generation: int, now: str) -> list[Body]:
-    """Return conditions as they are stored; the time stays where the status has not changed."""
-    before = {item["type"]: item for item in previous.get("conditions", [])}
-    stored = []
-    for condition in current:
-        old = before.get(condition.type)
-        same = old is not None and old["status"] == condition.status
-        stored.append(
-            {
-                "type": condition.type,
-                "status": condition.status,
-                "reason": condition.reason,
-                "message": condition.message,
-                "lastTransitionTime": old["lastTransitionTime"] if old and same else now,
-                "observedGeneration": generation,
-            }
-        )
-    return stored
+def stamped(condition: Condition, old: Body | None, generation: int, now: str) -> Body:
+    """Return a condition as it is stored; the time stays where the status has not changed."""
+    same = old is not None and old["status"] == condition.status
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": old["lastTransitionTime"] if old and same else now,
+        "observedGeneration": generation,
+    }
 
 
 def _standing_problems(state: ModelState) -> Iterable[Problem]:
@@ -115,8 +115,6 @@ def _standing_problems(state: ModelState) -> Iterable[Problem]:
         yield from _registry_problems(state.registry, state.plan.memory.proven)
     if state.plan.memory.failure:
         yield Problem(Trouble.ROLLOUT_FAILED, state.plan.memory.failure)
-    if state.plan.phase is Phase.STUCK:
-        yield Problem(Trouble.ROLLOUT_FAILED, "no pod became ready in time; see the pods' logs")
 
 
 def _registry_problems(registry: RegistryState, proven: Attempt | None) -> Iterable[Problem]:

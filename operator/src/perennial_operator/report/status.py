@@ -8,7 +8,7 @@ from perennial_core.resource import PredictionModel
 from perennial_operator.build.metadata import selector
 from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.kinds import Body
-from perennial_operator.report.conditions import Condition, conditions, stamped
+from perennial_operator.report.conditions import Condition, conditions, stamped, standing
 from perennial_operator.state import LastRun, ModelState, Problem, RegistryState
 
 
@@ -24,7 +24,7 @@ def build_status(model: PredictionModel, state: ModelState, now: str) -> Body:
     live = state.live
     status: dict[str, Any] = {
         "observedGeneration": generation,
-        "conditions": stamped(conditions(state), before, generation, now),
+        "conditions": _conditions(state, _by_type(before), generation, now),
         "replicas": live.replicas if live else 0,
         "readyReplicas": live.ready if live else 0,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(selector(model, "predictor").items())),
@@ -39,12 +39,25 @@ def build_status(model: PredictionModel, state: ModelState, now: str) -> Body:
 def refused_status(before: Body, generation: int, problem: Problem, now: str) -> Body:
     """Return the status of a model whose spec cannot be read: as before, but degraded."""
     degraded = Condition("Degraded", "True", str(problem.trouble), problem.message)
-    others = [item for item in before.get("conditions", []) if item["type"] != "Degraded"]
-    return {
-        **before,
-        "observedGeneration": generation,
-        "conditions": [*others, *stamped([degraded], before, generation, now)],
-    }
+    stored = _by_type(before)
+    stored["Degraded"] = stamped(degraded, stored.get("Degraded"), generation, now)
+    return {**before, "observedGeneration": generation, "conditions": list(stored.values())}
+
+
+def _by_type(status: Body) -> dict[str, Body]:
+    return {item["type"]: item for item in status.get("conditions", [])}
+
+
+def _conditions(
+    state: ModelState, before: dict[str, Body], generation: int, now: str
+) -> list[Body]:
+    stay = standing(state) & before.keys()
+    return [
+        before[condition.type]
+        if condition.type in stay
+        else stamped(condition, before.get(condition.type), generation, now)
+        for condition in conditions(state)
+    ]
 
 
 def _training(state: ModelState) -> Body:
