@@ -7,8 +7,8 @@ settings that work.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from perennial_core.identity import Digest, Version
@@ -99,14 +99,17 @@ def build_settings_template(
 
 def with_release(template: Body, release: Release) -> Body:
     """Return the pod template for this release, whatever release it was for."""
-    result = copy.deepcopy(template)
-    result["metadata"]["labels"][VERSION_LABEL] = str(release.version)
-    container = result["spec"]["containers"][0]
+    metadata, spec = template["metadata"], template["spec"]
+    (container,) = spec["containers"]
     wanted = variables(_release_environment(release))
     names = {variable["name"] for variable in wanted}
     others = [variable for variable in container["env"] if variable["name"] not in names]
-    container["env"] = [*wanted, *others]
-    return result
+    labelled = {**metadata["labels"], VERSION_LABEL: str(release.version)}
+    return {
+        **template,
+        "metadata": {**metadata, "labels": labelled},
+        "spec": {**spec, "containers": [{**container, "env": [*wanted, *others]}]},
+    }
 
 
 def settings_hash(template: Body) -> str:
@@ -114,6 +117,7 @@ def settings_hash(template: Body) -> str:
     return content_hash(with_release(template, Release(Version(0), Digest(""))))
 
 
+@lru_cache(maxsize=4096)
 def _release_environment(release: Release) -> dict[str, str]:
     return environment(
         PredictorSettings.model_construct(version=release.version, digest=release.digest)
