@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import redis.asyncio
 from operator_bench import (
     IDLE,
     Bench,
@@ -296,6 +297,29 @@ async def test_while_redis_is_down_what_serves_goes_on_and_all_is_caught_up_afte
     await bench.publish()
     model = await bench.until(serves(2), "all is caught up")
     assert not is_true("Degraded")(model)
+
+
+async def test_a_redis_that_is_full_is_reported_and_what_is_published_still_serves(
+    bench: Bench, kubelet: Kubelet, own_redis: RedisServer, own_registry: Registry
+) -> None:
+    bench.registry = own_registry
+    bench.start_anew()
+    await bench.apply(IDLE)
+    await bench.publish()
+    await bench.until(serves(1), "version 1 serves")
+    await bench.publish()
+    async with redis.asyncio.from_url(own_redis.url) as admin:
+        await admin.config_set("maxmemory", "1")
+        model = await bench.until(serves(2), "version 2 serves")
+        assert condition(model, "Degraded")["reason"] == "RegistryRefused"
+        assert "Redis is full" in condition(model, "Degraded")["message"]
+
+        await admin.config_set("maxmemory", "0")
+    model = await bench.settle()
+    assert not is_true("Degraded")(model)
+    serving = await own_registry.serving(bench.key())
+    assert serving is not None
+    assert serving.version == 2
 
 
 async def test_a_rollout_that_stands_still_while_redis_is_down_is_not_blamed(
