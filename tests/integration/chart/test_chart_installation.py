@@ -16,7 +16,9 @@ RELEASE = "chart-test"
 REDIS = f"{RELEASE}-redis"
 OF_THE_RELEASE = f"app.kubernetes.io/instance={RELEASE}"
 NAMESPACED = (
-    "all,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,persistentvolumeclaims"
+    # not "all": kubectl remembers for minutes that models belong to it
+    "deployments,statefulsets,replicasets,cronjobs,jobs,pods,services,configmaps,secrets,"
+    "serviceaccounts,roles,rolebindings,leases,persistentvolumeclaims"
 )
 CLUSTER_WIDE = "clusterroles,clusterrolebindings"
 CRD = "customresourcedefinitions/predictionmodels.perennial.dev"
@@ -186,6 +188,7 @@ def test_without_keep_the_chart_takes_models_and_all_else_with_it(installed: str
     finally:
         definition = str(CHART / "files" / "predictionmodels.yaml")
         kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", definition)
+        kubectl.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
 
 
 def left(namespace: str) -> list[str]:
