@@ -17,10 +17,15 @@ OURS = "perennial.dev/test=e2e"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.timeout(900))
+    """Run these tests last: the operator that they install acts on every model of the cluster."""
+    items.sort(key=_is_here)
+    for item in filter(_is_here, items):
+        item.add_marker(pytest.mark.cluster)
+        item.add_marker(pytest.mark.timeout(900))
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return Path(__file__).parent in item.path.parents
 
 
 @pytest.fixture(scope="session")
