@@ -7,11 +7,15 @@ classifier that gives them) the probabilities.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
+
 import onnxruntime
 
 from perennial_core.artifact.model import (
