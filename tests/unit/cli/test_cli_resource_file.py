@@ -58,7 +58,7 @@ def test_a_secret_beside_the_model_becomes_its_credentials() -> None:
     [
         ("", "holds no PredictionModel"),
         (CONFIG_MAP, "holds no PredictionModel"),
-        (f"{MODEL}---\n{MODEL}", "holds 2 PredictionModel"),
+        (f"{MODEL}---\n{MODEL}", "holds 2 PredictionModels; local mode runs exactly one"),
         ("a: [", "line 1"),
         ("a: b: c", "line 1: mapping values are not allowed here"),
         ("a: \x07", "special characters are not allowed"),
@@ -68,6 +68,11 @@ def test_a_secret_beside_the_model_becomes_its_credentials() -> None:
         ),
         (MODEL.replace('target: "y"', "target: z\n      features: [x, N]"), "a plain N is a bool"),
         (MODEL + "\n  n: 1", "a plain n is a boolean"),
+        (
+            MODEL.replace("    estimator", "    data: {}\n    estimator"),
+            "line 11: the key 'data' is given already in line 7; keep one of the two",
+        ),
+        ("{kind: PredictionModel, 'kind': Pod}", "line 1: the key 'kind' is given already in line"),
         (MODEL.replace('"y"', "yes"), "spec.training.data.target"),
         (MODEL.replace("class:", "klass:"), "spec.training.estimator.klass"),
         (MODEL.replace("name: points,", "name: ../points,"), "metadata.name: String should match"),
@@ -81,6 +86,11 @@ def test_a_secret_beside_the_model_becomes_its_credentials() -> None:
 def test_what_cannot_be_run_is_refused_with_its_place(text: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         parse_resources(text, generation=1)
+
+
+def test_a_key_may_replace_one_that_is_merged_in() -> None:
+    merged = f"{MODEL}    <<: {{retries: 5}}\n    retries: 1\n"
+    assert parse_resources(merged, generation=1).model.spec.training.retries == 1
 
 
 def test_a_plain_date_is_text_as_it_is_for_kubectl() -> None:

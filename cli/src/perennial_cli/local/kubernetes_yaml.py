@@ -13,14 +13,29 @@ from perennial_core.errors import UserError
 class _KubernetesLoader(yaml.SafeLoader):
     """SafeLoader but for what kubectl's YAML takes otherwise.
 
-    A plain ``y`` or ``n`` is a boolean there and text here, so it is refused; a plain date is text
-    there and a date here, so it stays text.
+    A plain ``y`` or ``n`` is a boolean there and text here, so it is refused, and so is a key that
+    stands twice; a plain date is text there and a date here, so it stays text.
     """
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        _refuse_repeated_keys(node)
+        return node
+
+
+def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
+    seen: dict[str, yaml.ScalarNode] = {}
+    for key, _ in mapping.value:
+        if isinstance(key, yaml.ScalarNode) and (first := seen.setdefault(key.value, key)) != key:
+            raise UserError(
+                f"line {key.start_mark.line + 1}: the key {key.value!r} is given already in line"
+                f" {first.start_mark.line + 1}; keep one of the two"
+            )
 
 
 def _refuse(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:

@@ -66,7 +66,8 @@ def config_map_name(model: PredictionModel) -> str | None:
 def _only_model(resources: list[Any]) -> PredictionModel:
     models = [item for item in resources if isinstance(item, dict) and item.get("kind") == KIND]
     if len(models) != 1:
-        raise UserError(f"holds {len(models) or 'no'} {KIND}; local mode runs exactly one")
+        found = f"{len(models)} {KIND}s" if models else f"no {KIND}"
+        raise UserError(f"holds {found}; local mode runs exactly one")
     return PredictionModel.parse(models[0])
 
 
