@@ -18,9 +18,11 @@ Digest = NewType("Digest", str)
 
 NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 """A Kubernetes namespace: a label of RFC 1123."""
+NAMESPACE_WORDS = "at most 63 lower-case letters, digits and dashes, with no dash at either end"
 
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$"
 """A model's name: that of its Service, and short enough for the names of its runs."""
+NAME_WORDS = "at most 52 lower-case letters, digits and dashes, a letter first and no dash last"
 
 
 @dataclass(frozen=True, order=True)
@@ -43,8 +45,8 @@ class ModelKey:
         namespace, _, name = text.partition("/")
         if not (_matches(NAMESPACE_PATTERN, namespace) and _matches(NAME_PATTERN, name)):
             raise UserError(
-                f"model {text!r}: expected namespace/name, of lower-case letters, digits and"
-                " dashes, at most 63 and 52 of them, the name with a letter first"
+                f"model {text!r}: expected namespace/name; the namespace is {NAMESPACE_WORDS};"
+                f" the name is {NAME_WORDS}"
             )
         return cls(namespace, name)
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError, field_validator
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.resource.base import Part
-from perennial_core.resource.prediction_model import PredictionModel, describe
+from perennial_core.resource.prediction_model import PredictionModel
 from perennial_core.resource.training import TrainingSpec
+from perennial_core.validation import describe
 
 
 class TrainingOrder(Part):

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from perennial_core.errors import UserError
+from perennial_core.validation import plainly
 
 MEBIBYTE = 1024 * 1024
 
@@ -84,6 +87,28 @@ class PredictorSettings(BaseSettings):
     trusted_types: list[str] = []
     """Types that a skops artifact may need, beyond the project's own list."""
     log_level: str = "INFO"
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def from_environment(kind: type[Settings]) -> Settings:
+    """Read settings.
+
+    Raises:
+        UserError: A variable is missing or wrong; the text names each.
+    """
+    prefix = kind.model_config.get("env_prefix", "")
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = (
+            f"{prefix}{'_'.join(map(str, item['loc'])).upper()}: {plainly(item)}"
+            for item in error.errors(include_url=False)
+        )
+        raise UserError("; ".join(problems)) from None
+    except SettingsError as error:
+        raise UserError(f"{prefix}*: {error}") from None
 
 
 def environment(settings: BaseSettings) -> dict[str, str]:

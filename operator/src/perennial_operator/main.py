@@ -12,13 +12,11 @@ from typing import Any
 
 import structlog
 import typer
-from pydantic import ValidationError
 
-from perennial_core.errors import PerennialError
+from perennial_core.errors import PerennialError, UserError
 from perennial_core.log import configure_logging
 from perennial_core.registry import Registry
-from perennial_core.resource.prediction_model import describe
-from perennial_core.settings import RegistrySettings
+from perennial_core.settings import RegistrySettings, from_environment
 from perennial_operator.cluster import Cluster
 from perennial_operator.leader import Leader, Timing
 from perennial_operator.metrics import LEADS
@@ -81,9 +79,9 @@ async def _uninstall() -> None:
 
 def _settings() -> tuple[OperatorSettings, RegistrySettings]:
     try:
-        return OperatorSettings(), RegistrySettings()
-    except ValidationError as error:
-        typer.echo(f"perennial-operator: environment: PERENNIAL_*: {describe(error)}", err=True)
+        return from_environment(OperatorSettings), from_environment(RegistrySettings)
+    except UserError as error:
+        typer.echo(f"perennial-operator: {error}", err=True)
         raise typer.Exit(2) from None
 
 

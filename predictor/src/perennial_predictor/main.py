@@ -6,18 +6,15 @@ import asyncio
 import logging
 import socket
 import sys
-from typing import TypeVar
 
 import structlog
 import uvloop
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsError
 
 from perennial_core.errors import PerennialError, UserError
 from perennial_core.identity import ModelKey
 from perennial_core.log import configure_logging
 from perennial_core.registry import Registry
-from perennial_core.settings import PredictorSettings, RegistrySettings
+from perennial_core.settings import PredictorSettings, RegistrySettings, from_environment
 from perennial_predictor.api import PredictorApi
 from perennial_predictor.application import Application
 from perennial_predictor.cache import VersionCache
@@ -30,41 +27,20 @@ from perennial_predictor.source import VersionSource
 
 _log = structlog.get_logger(__name__)
 
-Settings = TypeVar("Settings", bound=BaseSettings)
-
 
 def main() -> None:
     """Serve as the environment says. Exit code 0 after a signal, 1 when it cannot start."""
     configure_logging()
     logging.captureWarnings(True)
     try:
-        settings = _from_environment(PredictorSettings)
-        registry_settings = _from_environment(RegistrySettings)
+        settings = from_environment(PredictorSettings)
+        registry_settings = from_environment(RegistrySettings)
         logging.getLogger().setLevel(_level(settings.log_level))
         with listening_socket(settings.host, settings.port) as listener:
             uvloop.run(_serve(settings, registry_settings, listener))
     except PerennialError as error:
         _log.error("cannot start", error=str(error))
         sys.exit(1)
-
-
-def _from_environment(kind: type[Settings]) -> Settings:
-    """Read settings.
-
-    Raises:
-        UserError: A variable is missing or wrong; the text names it.
-    """
-    prefix = kind.model_config.get("env_prefix", "")
-    try:
-        return kind()
-    except ValidationError as error:
-        problems = (
-            f"{prefix}{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise UserError("; ".join(problems)) from None
-    except SettingsError as error:
-        raise UserError(f"{prefix}*: {error}") from None
 
 
 def _level(name: str) -> int:

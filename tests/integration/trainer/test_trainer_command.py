@@ -170,7 +170,7 @@ def test_a_missing_variable_exits_78_and_names_it(trainer: Trainer) -> None:
     del given["PERENNIAL_RUN_ID"]
     done = subprocess.run([*COMMAND, "run"], env=given, capture_output=True, text=True, timeout=60)
     assert done.returncode == 78
-    assert "run_id: this field is required" in done.stdout
+    assert "PERENNIAL_RUN_ID: this field is required" in done.stdout
 
 
 def test_a_termination_log_that_cannot_be_written_hinders_nothing(trainer: Trainer) -> None:

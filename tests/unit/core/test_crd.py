@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from perennial_core.resource import PredictionModelSpec, crd
 from perennial_core.resource.base import VALIDATIONS, Part
 from perennial_core.resource.status import PredictionModelStatus
+from perennial_core.validation import Matching
 
 Node = dict[str, Any]
 
@@ -96,8 +97,8 @@ def bounds(kind: Any, metadata: list[Any]) -> Node:
                 found[f"min{size}"] = limit
             case MaxLen(max_length=limit):
                 found[f"max{size}"] = limit
-        if (pattern := getattr(item, "pattern", None)) is not None:
-            found["pattern"] = pattern
+            case Matching(pattern=pattern, max_length=limit):
+                found |= {"pattern": pattern} | ({} if limit is None else {"maxLength": limit})
     return found | choices(kind)
 
 

@@ -120,7 +120,7 @@ def test_fields_of_a_newer_release_are_passed_over() -> None:
         (b"", "resource: Invalid JSON"),
         (b"\xff", "resource: Invalid JSON"),
         (b'{"version": 1}', "digest: this field is required"),
-        (b'{"version": "one", "digest": "d"}', "version: Input should be a valid integer"),
+        (b'{"version": "one", "digest": "d"}', "version: must be a whole number"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_key_and_field(text: bytes, problem: str) -> None:

@@ -105,10 +105,14 @@ def test_every_field_is_read() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("apiVersion", "perennial.dev/v2", "apiVersion: Input should be 'perennial.dev/v1alpha1'"),
-        ("kind", "Model", "kind: Input should be 'PredictionModel'"),
+        (
+            "apiVersion",
+            "perennial.dev/v2",
+            "apiVersion: must be 'perennial.dev/v1alpha1', not 'perennial.dev/v2'",
+        ),
+        ("kind", "Model", "kind: must be 'PredictionModel', not 'Model'"),
         ("metadata.name", ABSENT, "metadata.name: this field is required"),
-        ("metadata.name", "Points_1", "metadata.name: "),
+        ("metadata.name", "Points_1", "metadata.name: 'Points_1' is not at most 52 lower-case"),
         ("metadata.name", "p" * 53, "metadata.name: "),
         ("metadata.namespace", "a}b", "metadata.namespace: "),
         ("spec", ABSENT, "spec: this field is required"),
@@ -116,7 +120,11 @@ def test_every_field_is_read() -> None:
         ("spec.training.data", ABSENT, "spec.training.data: this field is required"),
         ("spec.training.data.target", ABSENT, "spec.training.data.target: this field is required"),
         ("spec.training.data.target", "", "spec.training.data.target: "),
-        ("spec.training.data.uri", "/data/points.csv", "spec.training.data.uri: "),
+        (
+            "spec.training.data.uri",
+            "/data/p.csv",
+            "spec.training.data.uri: '/data/p.csv' is not an",
+        ),
         ("spec.training.data.uri", "ftp://host/points.csv", "spec.training.data.uri: "),
         ("spec.training.data.format", "xlsx", "spec.training.data.format: "),
         ("spec.training.data.delimiter", ";;", "spec.training.data.delimiter: "),
@@ -127,10 +135,10 @@ def test_every_field_is_read() -> None:
         ("spec.training.data.holdout.seed", -1, "spec.training.data.holdout.seed: "),
         ("spec.training.data.holdout.strategy", "First", "spec.training.data.holdout.strategy: "),
         ("spec.training.schedule", "every minute", "spec.training.schedule: "),
-        ("spec.training.schedule", "* * * *", "spec.training.schedule: "),
+        ("spec.training.schedule", "* * * *", "spec.training.schedule: '* * * *' is not a cron"),
         ("spec.training.timeZone", "", "spec.training.timeZone: "),
         ("spec.training.timeoutSeconds", 0, "spec.training.timeoutSeconds: "),
-        ("spec.training.retries", 11, "spec.training.retries: "),
+        ("spec.training.retries", 11, "spec.training.retries: must be at most 10, not 11"),
         ("spec.training.estimator.class", "LinearRegression", "spec.training.estimator.class: "),
         ("spec.training.estimator.params", {"a": float("nan")}, "spec.training.estimator.params: "),
         ("spec.training.estimator.clas", "a.B", "spec.training.estimator.clas: "),
@@ -138,7 +146,10 @@ def test_every_field_is_read() -> None:
         ("spec.rollout.historyLimit", 0, "spec.rollout.historyLimit: "),
         ("spec.rollout.progressDeadlineSeconds", 9, "spec.rollout.progressDeadlineSeconds: "),
         ("spec.serving.replicas", -1, "spec.serving.replicas: "),
-        ("spec.serving.port", 80, "spec.serving.port: "),
+        ("spec.serving.port", 80, "spec.serving.port: must be at least 1024, not 80"),
+        ("spec.serving.port", "x", "spec.serving.port: must be a whole number, not 'x'"),
+        ("spec.serving.resources", {"limits": {"cpu": [1]}}, "spec.serving.resources.limits.cpu: "),
+        ("spec.serving", [], "spec.serving: must be a mapping of fields, not []"),
         ("spec.serving.service.type", "External", "spec.serving.service.type: "),
         ("spec.serving.podTemplate.env", [{"name": "PERENNIAL_X"}], "spec.serving.podTemplate.env"),
         ("spec.deletionPolicy", "Keep", "spec.deletionPolicy: "),
@@ -161,7 +172,7 @@ def test_all_wrong_fields_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("resource", [None, [], "text", 7])
 def test_what_is_no_resource_at_all_is_refused(resource: object) -> None:
-    assert problem(resource).startswith("resource: Input should be a valid dictionary")
+    assert problem(resource).startswith("resource: must be a mapping of fields, not")
 
 
 FILE = {"uri": "file:///data/p.csv", "target": "y"}

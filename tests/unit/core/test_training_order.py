@@ -47,7 +47,7 @@ def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("", "resource: Invalid JSON: EOF"),
         ("{", "resource: Invalid JSON: EOF"),
         ("\xff", "resource: Invalid JSON"),
-        ("[]", "resource: Input should be an object"),
+        ("[]", "resource: must be a mapping of fields"),
         ("{}", "model: this field is required; training: this field is required"),
         (json.dumps({**ORDER, "model": "points"}), "model: model 'points': expected namespace/"),
         (json.dumps({**ORDER, "other": 1}), "other: there is no such field"),

@@ -12,17 +12,14 @@ from typing import Annotated, TextIO
 
 import structlog
 import typer
-from pydantic import ValidationError
 
 from perennial_core.errors import PerennialError
 from perennial_core.log import configure_logging
 from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry
-from perennial_core.resource.prediction_model import describe
-from perennial_core.settings import RegistrySettings, TrainerSettings
+from perennial_core.settings import RegistrySettings, TrainerSettings, from_environment
 from perennial_trainer.failure import (
     ExitCode,
-    SpecError,
     Terminated,
     exit_code,
     message_of,
@@ -62,7 +59,8 @@ def _run() -> ExitCode:
     """Do one run and report how it ended."""
     termination_log: Path = TrainerSettings.model_fields["termination_log"].default
     try:
-        settings, registry_settings = _settings()
+        settings = from_environment(TrainerSettings)
+        registry_settings = from_environment(RegistrySettings)
         termination_log = settings.termination_log
         start = Start(TrainingOrder.read(settings.training_file), settings)
         end_on_sigterm(lambda error: _report_end(error, start, registry_settings))
@@ -80,13 +78,6 @@ def _failed(error: Exception, termination_log: Path) -> ExitCode:
     write_termination_message(termination_log, message_of(error))
     _log.error("failed", error=message_of(error), exit_code=int(code))
     return code
-
-
-def _settings() -> tuple[TrainerSettings, RegistrySettings]:
-    try:
-        return TrainerSettings(), RegistrySettings()
-    except ValidationError as error:
-        raise SpecError(f"environment of PERENNIAL_*: {describe(error)}") from None
 
 
 async def _attempt(start: Start, registry_settings: RegistrySettings) -> None:

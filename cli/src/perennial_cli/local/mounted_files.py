@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from perennial_core.errors import UserError
-from perennial_core.resource.prediction_model import describe
+from perennial_core.validation import describe
 
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
 

@@ -14,7 +14,7 @@ from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Record
 from perennial_core.registry.errors import RegistryRefused
-from perennial_core.resource.prediction_model import describe
+from perennial_core.validation import describe
 
 
 class Serving(Record):

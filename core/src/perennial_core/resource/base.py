@@ -10,10 +10,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     JsonValue,
-    StringConstraints,
+    PlainValidator,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+
+from perennial_core.validation import Matching
 
 
 class Part(BaseModel):
@@ -40,11 +42,21 @@ def rule(expression: str, message: str) -> JsonValue:
 VALIDATIONS = "x-kubernetes-validations"
 
 ObjectName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
+    str,
+    Matching(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "the name of an object: lower-case letters, digits, dashes and dots",
+        max_length=253,
+    ),
 ]
 """The name of another Kubernetes object in the model's namespace."""
 
-Fraction = Annotated[str, StringConstraints(pattern=r"^0\.[0-9]*[1-9][0-9]*$", max_length=12)]
+Fraction = Annotated[
+    str,
+    Matching(
+        r"^0\.[0-9]*[1-9][0-9]*$", 'a number above 0 and below 1, such as "0.2"', max_length=12
+    ),
+]
 """A decimal number between 0 and 1, both excluded, written as a string."""
 
 
@@ -63,5 +75,16 @@ KubernetesObject = Annotated[
 ]
 """A part of the Kubernetes API, or of scikit-learn's, that is passed on as it is."""
 
-Quantity = Annotated[int | str, WithJsonSchema({"x-kubernetes-int-or-string": True})]
+
+def _is_quantity(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be an amount such as 500m or 1Gi")
+    return value
+
+
+Quantity = Annotated[
+    int | str,
+    PlainValidator(_is_quantity),
+    WithJsonSchema({"x-kubernetes-int-or-string": True}),
+]
 """An amount of a compute resource, such as 500m or 1Gi."""

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, Fraction, ObjectName, Part, rule
+from perennial_core.validation import Matching
 
 DATA_MOUNT = "/data"
 """Where ``volume`` is mounted in the trainer's container."""
@@ -106,7 +107,12 @@ class DataSpec(Part):
     )
 
     uri: Annotated[
-        str, StringConstraints(pattern=r"^(file:///|https?://|sample://).+$", max_length=2048)
+        str,
+        Matching(
+            r"^(file:///|https?://|sample://).+$",
+            "an address that begins with file:///, https://, http:// or sample://",
+            max_length=2048,
+        ),
     ]
     """file:///data/points.csv (one file, a folder of them or a pattern with *), https://...,
     or sample://linear?rows=1000&noise=1&seed=0 (generated; without a seed new rows at each run)."""

@@ -5,14 +5,21 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perennial_core.errors import UserError
-from perennial_core.identity import NAME_PATTERN, NAMESPACE_PATTERN, ModelKey
+from perennial_core.identity import (
+    NAME_PATTERN,
+    NAME_WORDS,
+    NAMESPACE_PATTERN,
+    NAMESPACE_WORDS,
+    ModelKey,
+)
 from perennial_core.resource.base import Part
 from perennial_core.resource.rollout import RolloutSpec
 from perennial_core.resource.serving import ServingSpec
 from perennial_core.resource.training import TrainingSpec
+from perennial_core.validation import Matching, describe
 
 GROUP = "perennial.dev"
 API_VERSION = "v1alpha1"
@@ -42,8 +49,8 @@ class ObjectMeta(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-    namespace: Annotated[str, StringConstraints(pattern=NAMESPACE_PATTERN)] = "default"
+    name: Annotated[str, Matching(NAME_PATTERN, NAME_WORDS)]
+    namespace: Annotated[str, Matching(NAMESPACE_PATTERN, NAMESPACE_WORDS)] = "default"
     uid: str = ""
     generation: int = 1
     annotations: dict[str, str] = {}
@@ -77,21 +84,3 @@ class PredictionModel(BaseModel):
             return cls.model_validate(resource)
         except ValidationError as error:
             raise UserError(describe(error)) from None
-
-
-_PLAINLY = {
-    "extra_forbidden": "there is no such field",
-    "missing": "this field is required",
-    "string_type": "must be a text; put it in quotes",
-}
-"""Kinds of pydantic's errors, as users of YAML would say them."""
-
-
-def describe(error: ValidationError) -> str:
-    """Return one line that names each wrong field by its path, and says what is wrong."""
-    problems = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        path = ".".join(str(part) for part in item["loc"]) or "resource"
-        said = item["msg"].removeprefix("Value error, ")
-        problems.append(f"{path}: {_PLAINLY.get(item['type'], said)}")
-    return "; ".join(problems)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, rule
 from perennial_core.resource.training import Resources
+from perennial_core.validation import Matching
 
 
 class ServiceType(StrEnum):
@@ -42,7 +43,14 @@ class EnvironmentVariable(Part):
         }
     )
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=253)]
+    name: Annotated[
+        str,
+        Matching(
+            r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+            "the name of a variable: letters, digits, underscores, dots and dashes",
+            max_length=253,
+        ),
+    ]
     value: str | None = None
     value_from: KubernetesObject | None = None
 

@@ -6,15 +6,18 @@ import hashlib
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, Quantity, rule
 from perennial_core.resource.data import DataSpec
+from perennial_core.validation import Matching
 
 ClassPath = Annotated[
     str,
-    StringConstraints(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=253
+    Matching(
+        r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
+        "the full name of a class, such as sklearn.linear_model.LinearRegression",
+        max_length=253,
     ),
 ]
 """The full name of a Python class, such as sklearn.linear_model.LinearRegression."""
@@ -23,7 +26,14 @@ ClassPath = Annotated[
 class Step(Part):
     """One step of a pipeline."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]*)$", max_length=63)]
+    name: Annotated[
+        str,
+        Matching(
+            r"^[A-Za-z0-9]([A-Za-z0-9_-]*)$",
+            "a step's name: letters, digits, dashes and underscores",
+            max_length=63,
+        ),
+    ]
     class_: Annotated[ClassPath, Field(alias="class")]
     params: KubernetesObject = {}
 
@@ -94,9 +104,10 @@ class TrainingSpec(Part):
     schedule: (
         Annotated[
             str,
-            StringConstraints(
-                pattern=rf"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
+            Matching(
+                rf"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
                 rf"|{_CRON_FIELD}( +{_CRON_FIELD}){{4}})$",
+                'a cron expression of five fields, such as "*/5 * * * *", or one like @hourly',
                 max_length=128,
             ),
         ]
@@ -105,7 +116,12 @@ class TrainingSpec(Part):
     """Cron expression of five fields. Absent: runs only at a change of the training spec or when a
     person asks."""
     time_zone: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$", max_length=64)
+        str,
+        Matching(
+            r"^[A-Za-z][A-Za-z0-9_+/-]*$",
+            "the name of a time zone, such as Europe/Rome",
+            max_length=64,
+        ),
     ] = "Etc/UTC"
     """Time zone of the schedule, by its IANA name."""
     suspend: bool = False
