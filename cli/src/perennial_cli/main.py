@@ -1,31 +1,15 @@
-"""The command ``perennial``: one module for each command, in perennial_cli.commands."""
+"""The command ``perennial``: runs the command line and turns its errors into exit codes."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-import typer
-from rich.console import Console
-
-from perennial_cli.commands.demo import demo
-from perennial_cli.commands.run import run
 from perennial_core.errors import PerennialError, UserError
 
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name="perennial",
-    help="Models that are trained again and again, and served without a break.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command()(run)
-app.command()(demo)
 
 
 def main() -> None:
@@ -34,14 +18,22 @@ def main() -> None:
     Exit codes: 0 done, 1 failed (trying again may help), 2 wrong usage, file or field.
     """
     try:
+        from perennial_cli.app import app  # which takes a while, and Ctrl-C may come meanwhile
+
         app()
     except PerennialError as error:
-        Console(stderr=True).print(
-            f"perennial: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _tell(error)
         sys.exit(USAGE if isinstance(error, UserError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # of ``perennial run ... | head``
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def _tell(error: PerennialError) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(
+        f"perennial: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+    )

@@ -87,6 +87,18 @@ def test_a_redis_that_does_not_answer_ends_the_run_with_a_message(tmp_path: Path
     assert ended.stderr.startswith("perennial: Redis does not answer")
 
 
+def test_ctrl_c_while_it_is_still_importing_ends_it_quietly(tmp_path: Path) -> None:
+    interrupted = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    (tmp_path / "typer.py").write_text(interrupted)
+    ended = subprocess.run(
+        [sys.executable, "-m", "perennial_cli", "run", "model.yaml"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize(
     ("model", "says"),
     [

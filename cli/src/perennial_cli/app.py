@@ -1,0 +1,19 @@
+"""What the command line takes: one module for each command, in perennial_cli.commands."""
+
+from __future__ import annotations
+
+import typer
+
+from perennial_cli.commands.demo import demo
+from perennial_cli.commands.run import run
+
+app = typer.Typer(
+    name="perennial",
+    help="Models that are trained again and again, and served without a break.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(demo)
