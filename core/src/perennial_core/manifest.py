@@ -58,6 +58,38 @@ class Metrics(Record):
     """Why the incumbent could not be measured, when there is one and it could not."""
 
 
+class ExampleResult(Record):
+    """What the artifact predicts for one of the gate's examples."""
+
+    inputs: dict[str, Any]
+    prediction: str | int | float | bool | None = None
+    problem: str | None = None
+    """Why there is no prediction, when there is none."""
+
+
+class Drift(Record):
+    """How far the training data moved from what the incumbent was trained on."""
+
+    incumbent_version: Version
+    features: dict[str, FiniteFloat] = Field(default_factory=dict)
+    """The population stability index of each feature that both have."""
+    problem: str | None = None
+    """Why it could not be measured, when it could not."""
+
+
+class ColumnProfile(Record):
+    """How the values of a feature are distributed, to measure the drift of later data.
+
+    A numeric column has the inner edges of its bins, about a tenth of the rows in each; any other
+    has its most frequent values. ``shares`` has a number for each bin or value, one more for all
+    other values of a column that is not numeric, and last that of missing values.
+    """
+
+    edges: list[float] | None = None
+    values: list[str] | None = None
+    shares: list[FiniteFloat]
+
+
 class Rows(Record):
     training: int
     holdout: int
@@ -108,6 +140,12 @@ class ManifestBody(Signature):
     example: list[str | int | float | bool | None] | None = None
     """One row of the holdout, in the order of the inputs: with it a predictor warms up."""
     metrics: Metrics
+    drift: Drift | None = None
+    """Absent where nothing served when the run began."""
+    examples: list[ExampleResult] = Field(default_factory=list)
+    """The examples of the gate as it was, and what the artifact predicts for them."""
+    profile: dict[str, ColumnProfile] = Field(default_factory=dict)
+    """How the features of the training data are distributed."""
     rows: Rows
     data_fingerprint: str
     training_spec_hash: str

@@ -9,6 +9,7 @@ from pydantic import ValidationError, field_validator
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.resource.base import Part
+from perennial_core.resource.gate import GateSpec
 from perennial_core.resource.prediction_model import PredictionModel
 from perennial_core.resource.training import TrainingSpec
 from perennial_core.validation import describe
@@ -20,6 +21,8 @@ class TrainingOrder(Part):
     model: str
     """``namespace/name``."""
     training: TrainingSpec
+    gate: GateSpec = GateSpec()
+    """Which evidence is asked for; what it says is for others to decide."""
 
     @field_validator("model")
     @classmethod
@@ -35,7 +38,7 @@ class TrainingOrder(Part):
 
     @classmethod
     def for_model(cls, model: PredictionModel) -> TrainingOrder:
-        return cls(model=str(model.key), training=model.spec.training)
+        return cls(model=str(model.key), training=model.spec.training, gate=model.spec.gate)
 
     @classmethod
     def read(cls, file: Path) -> TrainingOrder:

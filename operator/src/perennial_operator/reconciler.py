@@ -168,10 +168,11 @@ class Reconciler:
         """Tell the registry what serves, and let go of versions that nothing needs."""
         releases = [plan.attempt, plan.memory.proven]
         protected = {attempt.release.version for attempt in releases if attempt is not None}
+        protected.update(registry.judgement.awaiting)
         if registry.choice.version is not None:
             protected.add(registry.choice.version)
-        if plan.memory.proven is not None:
-            proven = plan.memory.proven.release
+        proven = plan.memory.proven.release if plan.memory.proven else None
+        if proven is not None and registry.approved(proven):
             serving = Serving(version=proven.version, digest=proven.digest)
             if registry.snapshot.serving != serving:
                 await self._registry.set_serving(model.key, serving)

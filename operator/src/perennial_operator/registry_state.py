@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from perennial_core.decisions import choose
+from perennial_core.approval import judge
+from perennial_core.decisions import Rules, choose
 from perennial_core.errors import Outage, UserError
-from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
+from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.state import RegistryState
@@ -24,7 +25,7 @@ class RegistryReader:
         """Return whether the registry has answered all the time for so long."""
         return time.monotonic() - self._answering_since >= seconds
 
-    async def read(self, key: ModelKey, memory: RolloutMemory) -> RegistryState:
+    async def read(self, model: PredictionModel, memory: RolloutMemory) -> RegistryState:
         """Return the state of a model's registry.
 
         Raises:
@@ -32,26 +33,29 @@ class RegistryReader:
             RegistryRefused: Redis refuses.
         """
         try:
-            return await self._read(key, memory)
+            return await self._read(model, memory)
         except (Outage, UserError):
             self._answering_since = time.monotonic()
             raise
 
-    async def _read(self, key: ModelKey, memory: RolloutMemory) -> RegistryState:
+    async def _read(self, model: PredictionModel, memory: RolloutMemory) -> RegistryState:
+        key, proven, pin = model.key, memory.proven, memory.pin
+        incumbent = proven.release.version if proven else None
         snapshot = await self._registry.snapshot(key)
-        proven, pin = memory.proven, memory.pin
+        judgement = await judge(self._registry, key, snapshot, incumbent, Rules.of(model.spec))
         choice = choose(
-            retained=snapshot.versions,
+            retained=judgement.manifests,
+            decisions=judgement.decisions,
             failures=snapshot.failures,
-            incumbent=proven.release.version if proven else None,
+            incumbent=incumbent,
             pinned=pin.version if pin else None,
             generation=pin.generation if pin else 0,
         )
-        wanted = {version for version in (choice.version, snapshot.latest) if version is not None}
-        manifests = await self._registry.manifests(key, wanted)
+        manifests = judgement.manifests
         target = manifests.get(choice.version) if choice.version else None
         return RegistryState(
             snapshot=snapshot,
+            judgement=judgement,
             choice=choice,
             latest=manifests.get(snapshot.latest) if snapshot.latest else None,
             target=Release(target.version, target.digest) if target else None,

@@ -69,7 +69,7 @@ class Rollouts:
         self, model: PredictionModel, memory: RolloutMemory, problems: Problems
     ) -> RegistryState | None:
         with problems.of_registry():
-            return await self._reader.read(model.key, memory)
+            return await self._reader.read(model, memory)
         return None
 
     def _plan(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.manifest import Manifest
-from perennial_core.registry import Failure, RunOutcome, Snapshot
+from perennial_core.registry import Answer, Failure, RunOutcome, Snapshot
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import LiveDeployment, RolloutPlan
 from perennial_operator.decide.training import TrainingMemory
@@ -49,6 +50,7 @@ class RegistryState:
     """What the registry says of the model, and what follows for the choice of a version."""
 
     snapshot: Snapshot
+    judgement: Judgement
     choice: Choice
     latest: Manifest | None
     target: Release | None
@@ -58,6 +60,17 @@ class RegistryState:
         if self.latest is None or (serving and serving.version == self.latest.version):
             return None
         return self.snapshot.failures.get(self.latest.version)
+
+    def approved(self, release: Release) -> bool:
+        """Return whether the registry may say that the release serves."""
+        decision = self.judgement.decisions.get(release.version)
+        manifest = self.judgement.manifests.get(release.version)
+        return (
+            decision is not None
+            and manifest is not None
+            and manifest.digest == release.digest
+            and decision.verdict is Answer.APPROVED
+        )
 
     def retains(self, release: Release) -> bool:
         """Return whether pods can load the release."""

@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 
 from perennial_core.decisions import Choice, choose
 from perennial_core.identity import Version
-from perennial_core.registry import Failure
+from perennial_core.registry import Answer, Decision, Failure
 
 
 def failed(generation: int = 1) -> Failure:
     return Failure(reason="Deadline", message="no pod became ready", at=NOW, generation=generation)
+
+
+def decided(verdict: Answer) -> Decision:
+    return Decision(verdict=verdict, by="alice", reason="seen", at=NOW)
+
+
+APPROVED, DENIED = decided(Answer.APPROVED), decided(Answer.DENIED)
 
 
 def versions(*numbers: int) -> list[Version]:
@@ -73,6 +80,7 @@ def test_the_choice(
 ) -> None:
     choice = choose(
         retained=versions(*retained),
+        decisions=dict.fromkeys(versions(*retained), APPROVED),
         failures={Version(version): failed(at) for version, at in failures.items()},
         incumbent=None if incumbent is None else Version(incumbent),
         pinned=None if pinned is None else Version(pinned),
@@ -84,6 +92,7 @@ def test_the_choice(
 @dataclass(frozen=True)
 class Situation:
     retained: set[Version]
+    decisions: dict[Version, Decision]
     failures: dict[Version, Failure]
     incumbent: Version | None
     generation: int
@@ -91,6 +100,7 @@ class Situation:
     def choice(self, pinned: Version | None) -> Choice:
         return choose(
             retained=self.retained,
+            decisions=self.decisions,
             failures=self.failures,
             incumbent=self.incumbent,
             pinned=pinned,
@@ -103,6 +113,7 @@ GENERATIONS = st.integers(1, 5)
 SITUATIONS = st.builds(
     Situation,
     retained=st.sets(VERSIONS),
+    decisions=st.dictionaries(VERSIONS, st.sampled_from([APPROVED, DENIED])),
     failures=st.dictionaries(VERSIONS, GENERATIONS.map(failed)),
     incumbent=st.none() | VERSIONS,
     generation=GENERATIONS,
@@ -114,6 +125,42 @@ def test_only_what_is_retained_or_serves_is_chosen(
     situation: Situation, pinned: Version | None
 ) -> None:
     assert situation.choice(pinned).version in {*situation.retained, situation.incumbent}
+
+
+@given(SITUATIONS, st.none() | VERSIONS)
+def test_only_what_is_approved_or_serves_is_chosen(
+    situation: Situation, pinned: Version | None
+) -> None:
+    version = situation.choice(pinned).version
+    if version is not None and version != situation.incumbent:
+        assert situation.decisions[version] == APPROVED
+
+
+@pytest.mark.parametrize(
+    ("decisions", "pinned", "expected"),
+    [
+        ({1: APPROVED, 2: DENIED}, None, (1, None)),
+        ({1: APPROVED}, None, (1, None)),
+        ({}, None, (None, None)),
+        ({1: APPROVED, 2: DENIED}, 2, (None, "version 2 was denied by alice")),
+        ({1: APPROVED}, 2, (None, "version 2 is not approved; approved: 1")),
+        ({}, 2, (None, "version 2 is not approved; approved: none")),
+    ],
+)
+def test_what_nobody_approved_does_not_serve(
+    decisions: dict[int, Decision], pinned: int | None, expected: tuple[int | None, str | None]
+) -> None:
+    choice = choose(
+        retained=versions(1, 2),
+        decisions={Version(version): decision for version, decision in decisions.items()},
+        failures={},
+        incumbent=None,
+        pinned=None if pinned is None else Version(pinned),
+        generation=1,
+    )
+    version, problem = expected
+    assert choice.version == version
+    assert choice.problem == (problem and f"spec.rollout.pinnedVersion: {problem}")
 
 
 @given(SITUATIONS, st.none() | VERSIONS)
@@ -130,13 +177,15 @@ def test_a_failed_version_is_chosen_only_when_it_serves_or_is_pinned_later(
 @given(SITUATIONS, VERSIONS)
 def test_a_pin_holds_its_version_or_says_why_not(situation: Situation, pinned: Version) -> None:
     choice = situation.choice(pinned)
+    approved = situation.decisions.get(pinned) == APPROVED
     if choice.problem is None:
         assert choice.version == pinned
         assert pinned in situation.retained
+        assert approved
         return
     assert choice.version == situation.incumbent
     assert choice.problem.startswith(f"spec.rollout.pinnedVersion: version {pinned} ")
-    if pinned in situation.retained:
+    if pinned in situation.retained and approved:
         assert situation.failures[pinned].generation >= situation.generation
 
 
@@ -144,7 +193,8 @@ def test_a_pin_holds_its_version_or_says_why_not(situation: Situation, pinned: V
 def test_without_a_pin_there_is_no_problem_and_nothing_newer_is_able(situation: Situation) -> None:
     choice = situation.choice(None)
     assert choice.problem is None
-    able = situation.retained - situation.failures.keys()
+    approved = {v for v, decision in situation.decisions.items() if decision == APPROVED}
+    able = situation.retained & approved - situation.failures.keys()
     assert all(choice.version is not None and version <= choice.version for version in able)
 
 

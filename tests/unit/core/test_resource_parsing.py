@@ -153,7 +153,17 @@ def test_every_field_is_read() -> None:
         ("spec.serving.service.type", "External", "spec.serving.service.type: "),
         ("spec.serving.podTemplate.env", [{"name": "PERENNIAL_X"}], "spec.serving.podTemplate.env"),
         ("spec.deletionPolicy", "Keep", "spec.deletionPolicy: "),
-        ("spec.gate", {}, "spec.gate: there is no such field"),
+        ("spec.gate", {"metrics": [{"name": "R2", "min": "0"}]}, "spec.gate.metrics.0.name: 'R2' is"),
+        ("spec.gate", {"metrics": [{"name": "r2", "min": "0,8"}]}, "spec.gate.metrics.0.min: '0,8'"),
+        ("spec.gate", {"metrics": [{"name": "r2"}]}, "spec.gate.metrics.0: give at least one of"),
+        ("spec.gate", {"drift": {}}, "spec.gate.drift.max: this field is required"),
+        ("spec.gate", {"drift": {"max": "-1"}}, "spec.gate.drift.max: '-1' is not a decimal"),
+        ("spec.gate.examples", [{"expected": 1}], "spec.gate.examples.0.inputs: this field is"),
+        ("spec.gate.examples", [{"inputs": {}, "expected": []}], "spec.gate.examples.0.expected: "),
+        ("spec.gate.onFailure", "Ignore", "spec.gate.onFailure: "),
+        ("spec.rollout.approval", "Auto", "spec.rollout.approval: "),
+        ("spec.rollout.onNewerCandidate", "Drop", "spec.rollout.onNewerCandidate: "),
+        ("spec.promotion", {}, "spec.promotion: there is no such field"),
         ("other", 1, "other: there is no such field"),
     ],
 )
@@ -224,9 +234,9 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
     messages = set(re.findall(r'"message": "([^"]*)"', text))
     assert {message.partition(":")[0] for message in messages} == {
         *("metadata.name", "volume", "features", "credentialsSecret", "delimiter"),
-        *("estimator", "estimator.params", "env"),
+        *("estimator", "estimator.params", "env", "metrics"),
     }
-    assert len(messages) == 12
+    assert len(messages) == 13
 
 
 @pytest.mark.parametrize(

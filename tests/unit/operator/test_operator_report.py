@@ -10,9 +10,10 @@ import pytest
 from builders import NOW, manifest_body
 from operator_models import MINIMAL, Body, read_model
 
+from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.identity import Digest, ModelKey, Version
-from perennial_core.registry import Failure, RunOutcome, Snapshot
+from perennial_core.registry import Answer, Decision, Failure, RunOutcome, Snapshot
 from perennial_core.resource.status import PredictionModelStatus
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import (
@@ -39,6 +40,7 @@ MEMORY = RolloutMemory(PROVEN)
 LIVE = LiveDeployment("h", Progress.COMPLETE, uniform=True, replicas=2, ready=2)
 PUBLISHED = LastRun("r1", RunOutcome.PUBLISHED, "published version 3", THEN)
 FAILED = LastRun("r2", RunOutcome.FAILED, "points.csv: no column y", THEN)
+DECISION = Decision(verdict=Answer.APPROVED, by="the gate", reason="it passed", at=NOW)
 FAILURE = Failure(reason="r", message="version 4 failed to roll out: no memory", at=NOW)
 
 
@@ -54,12 +56,15 @@ def registry(
         latest=Version(latest) if latest else None,
         versions=tuple(Version(version) for version in versions),
         serving=None,
+        decisions={Version(version): DECISION for version in versions},
         failures={V4.version: FAILURE} if failed else {},
         last_run=None,
     )
     choice = Choice(target.version if target else None, problem)
-    manifest = body.numbered(Version(latest)) if latest else None
-    return RegistryState(snapshot, choice, manifest, target)
+    manifests = {Version(version): body.numbered(Version(version)) for version in versions}
+    judgement = Judgement(manifests, {}, snapshot.decisions)
+    manifest = manifests.get(Version(latest)) if latest else None
+    return RegistryState(snapshot, judgement, choice, manifest, target)
 
 
 SERVING = ModelState(
@@ -265,7 +270,7 @@ def test_every_condition_is_there_from_the_first_reconcile_on() -> None:
     status = build_status(read_model(), NEW, THEN)
 
     assert [item["type"] for item in status["conditions"]] == [
-        "Ready", "Trained", "RolledOut", "Degraded"
+        "Ready", "Trained", "Gated", "RolledOut", "Degraded"
     ]  # fmt: skip
 
 
@@ -294,7 +299,7 @@ def test_while_kubernetes_has_not_looked_the_conditions_of_the_rollout_stay(
     changed = replace(phase(Phase.UNOBSERVED), problems=(REFUSED,))
     second = build_status(read_model(status=first, generation=2), changed, LATER)
 
-    ready, trained, rolled_out, degraded = zip(
+    ready, trained, _, rolled_out, degraded = zip(
         first["conditions"], second["conditions"], strict=True
     )
     assert ready[0] == ready[1]

@@ -13,7 +13,8 @@ from perennial_cli.local.predictor import Predictor, Readiness
 from perennial_cli.local.rollout import Pin, Rollout, is_news
 from perennial_cli.local.run_report import address, score_text
 from perennial_cli.local.watched_file import WatchedFile
-from perennial_core.decisions import Choice, choose
+from perennial_core.approval import Judgement, judge
+from perennial_core.decisions import Choice, Rules, State, choose
 from perennial_core.errors import PerennialError
 from perennial_core.identity import Version
 from perennial_core.registry import Failure, Registry, Serving, Snapshot
@@ -46,6 +47,7 @@ class Controller:
         self._known: Snapshot | None = None
         self._pin = Pin()
         self._problem: str | None = None
+        self._told: dict[Version, str] = {}
         self._is_out = False
 
     async def listen(self) -> NoReturn:
@@ -93,12 +95,27 @@ class Controller:
         await self._see(snapshot, readiness)
         if await self._fail_if_overdue(snapshot, readiness):
             snapshot = await self._registry.snapshot(model.key)
-        choice = self._choose(snapshot)
+        judgement = await self._judge(snapshot)
+        self._tell_rulings(judgement)
+        choice = self._choose(snapshot, judgement)
         self._tell_problem(choice.problem)
         if choice.version is not None and choice.version != _serving(snapshot):
             await self._serve(choice.version)
         elif len(snapshot.versions) > model.spec.rollout.history_limit:
-            await self._retain()
+            await self._retain(judgement)
+
+    async def _judge(self, snapshot: Snapshot) -> Judgement:
+        model = self._watched.current.model
+        rules = Rules.of(model.spec)
+        return await judge(self._registry, model.key, snapshot, self._incumbent(snapshot), rules)
+
+    def _tell_rulings(self, judgement: Judgement) -> None:
+        """Tell once of each version that may not serve, or not yet."""
+        for version, ruling in sorted(judgement.rulings.items()):
+            told = {State.REJECTED: "rejected", State.AWAITING_APPROVAL: "awaits approval"}
+            if ruling.state in told and self._told.get(version) != ruling.message:
+                self._journal.waiting(f"version {version} {told[ruling.state]}: {ruling.message}")
+            self._told[version] = ruling.message
 
     async def _tell_trained(self, snapshot: Snapshot) -> None:
         """Tell of versions that were published since the last look."""
@@ -153,13 +170,16 @@ class Controller:
         )
         return True
 
-    def _choose(self, snapshot: Snapshot) -> Choice:
+    def _incumbent(self, snapshot: Snapshot) -> Version | None:
         serving = _serving(snapshot)
-        able = None if serving in snapshot.failures else serving
+        return self._rollout.incumbent or (None if serving in snapshot.failures else serving)
+
+    def _choose(self, snapshot: Snapshot, judgement: Judgement) -> Choice:
         return choose(
-            retained=snapshot.versions,
+            retained=judgement.manifests,
+            decisions=judgement.decisions,
             failures=snapshot.failures,
-            incumbent=self._rollout.incumbent or able,
+            incumbent=self._incumbent(snapshot),
             pinned=self._pin.version,
             generation=self._pin.generation,
         )
@@ -171,9 +191,12 @@ class Controller:
         await self._registry.set_serving(key, serving)
         self._wake.set()
 
-    async def _retain(self) -> None:
+    async def _retain(self, judgement: Judgement) -> None:
         model = self._watched.current.model
-        kept = (self._pin.version, self._rollout.incumbent, self._rollout.target)
+        kept = (
+            *(self._pin.version, self._rollout.incumbent, self._rollout.target),
+            *judgement.awaiting,
+        )
         await self._registry.retain(
             model.key,
             limit=model.spec.rollout.history_limit,

@@ -6,11 +6,14 @@ This package is the only one that talks to Redis.
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
+    NotApproved,
     RegistryRefused,
     RegistryUnavailable,
     VersionNotFound,
 )
 from perennial_core.registry.records import (
+    Answer,
+    Decision,
     Event,
     EventKind,
     Failure,
@@ -23,11 +26,14 @@ from perennial_core.registry.records import (
 from perennial_core.registry.registry import Registry
 
 __all__ = [
+    "Answer",
     "ArtifactCorrupt",
     "ArtifactTooLarge",
+    "Decision",
     "Event",
     "EventKind",
     "Failure",
+    "NotApproved",
     "Publication",
     "Registry",
     "RegistryRefused",

@@ -19,5 +19,9 @@ class VersionNotFound(UserError):
     """The registry does not retain this version."""
 
 
+class NotApproved(UserError):
+    """Only an approved version may serve."""
+
+
 class ArtifactCorrupt(UserError):
     """The stored bytes are not those that the digest names."""

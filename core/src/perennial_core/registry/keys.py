@@ -45,6 +45,11 @@ class ModelKeys:
         """Hash of version to why its rollout failed, as JSON."""
         return self.prefix + "failures"
 
+    @property
+    def decisions(self) -> str:
+        """Hash of version to who let it serve, or not, as JSON; each is written once."""
+        return self.prefix + "decisions"
+
     def manifest(self, version: Version) -> str:
         return f"{self.prefix}manifest:{version}"
 

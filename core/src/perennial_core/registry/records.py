@@ -57,10 +57,28 @@ class Failure(Record):
     """The resource's generation at that time: a later one that pins the version tries it again."""
 
 
+class Answer(StrEnum):
+    """What was decided on a version."""
+
+    APPROVED = "Approved"
+    DENIED = "Denied"
+
+
+class Decision(Record):
+    """Who let a version serve, or not. It is written once: only an approved version ever serves."""
+
+    verdict: Answer
+    by: str
+    """The user's name in the cluster, or what decided by itself."""
+    reason: str
+    at: datetime
+
+
 class EventKind(StrEnum):
     PUBLISHED = "published"
     SERVING = "serving"
     RUN = "run"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,7 @@ class Snapshot:
     versions: tuple[Version, ...]
     """The retained versions, ascending."""
     serving: Serving | None
+    decisions: dict[Version, Decision]
     failures: dict[Version, Failure]
     last_run: Run | None
 

@@ -21,12 +21,14 @@ from perennial_core.registry.connection import (
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
+    NotApproved,
     RegistryUnavailable,
     VersionNotFound,
 )
 from perennial_core.registry.hints import Hints
 from perennial_core.registry.keys import ModelKeys
 from perennial_core.registry.records import (
+    Decision,
     Event,
     EventKind,
     Failure,
@@ -60,6 +62,8 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         self._hints = Hints(client)
         self._publish_script = transfers.register_script(_script("publish.lua"))
         self._snapshot_script = client.register_script(_script("snapshot.lua"))
+        self._decide_script = client.register_script(_script("decide.lua"))
+        self._serve_script = client.register_script(_script("serve.lua"))
         self._retain_script = client.register_script(_script("retain.lua"))
         self._purge_script = client.register_script(_script("purge.lua"))
 
@@ -237,13 +241,20 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Return what a controller needs to know of a model, as of one moment."""
         keys = ModelKeys(key)
         with translated_errors():
-            latest, versions, serving, failures, runs = await self._snapshot_script(
-                keys=[keys.version, keys.versions, keys.serving, keys.failures, keys.runs]
+            latest, versions, serving, decisions, failures, runs = await self._snapshot_script(
+                keys=[
+                    *(keys.version, keys.versions, keys.serving),
+                    *(keys.decisions, keys.failures, keys.runs),
+                ]
             )
         return Snapshot(
             latest=None if latest is None else Version(int(latest)),
             versions=tuple(Version(int(version)) for version in versions),
             serving=None if serving is None else read(Serving, serving, keys.serving),
+            decisions={
+                Version(int(version)): read(Decision, decision, keys.decisions)
+                for version, decision in _pairs(decisions).items()
+            },
             failures={
                 Version(int(version)): read(Failure, failure, keys.failures)
                 for version, failure in _pairs(failures).items()
@@ -270,10 +281,38 @@ class Registry(AbstractAsyncContextManager["Registry"]):
 
     # What a controller writes
 
-    async def set_serving(self, key: ModelKey, serving: Serving) -> None:
-        """Say which version should serve."""
+    async def decide(self, key: ModelKey, version: Version, decision: Decision) -> Decision:
+        """Record who let a version serve, or not, unless that was decided before.
+
+        Returns:
+            The decision that stands.
+
+        Raises:
+            VersionNotFound: The version was never published, or is no longer retained.
+        """
+        keys = ModelKeys(key)
         with translated_errors():
-            await self._redis.set(ModelKeys(key).serving, _to_json(serving))
+            standing = await self._decide_script(
+                keys=[keys.versions, keys.decisions], args=[version, _to_json(decision)]
+            )
+        if standing is None:
+            raise VersionNotFound(f"{key}: version {version} is not in the registry")
+        await self._hint(key, EventKind.DECIDED, version)
+        return read(Decision, standing, keys.decisions)
+
+    async def set_serving(self, key: ModelKey, serving: Serving) -> None:
+        """Say which version should serve.
+
+        Raises:
+            NotApproved: It was not approved; nothing was written.
+        """
+        keys = ModelKeys(key)
+        with translated_errors():
+            done = await self._serve_script(
+                keys=[keys.decisions, keys.serving], args=[serving.version, _to_json(serving)]
+            )
+        if not done:
+            raise NotApproved(f"{key}: version {serving.version} is not approved")
         await self._hint(key, EventKind.SERVING, serving.version)
 
     async def record_failure(self, key: ModelKey, version: Version, failure: Failure) -> None:
@@ -306,7 +345,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         with translated_errors():
             done = await self._retain_script(
                 keys=[
-                    *(keys.versions, keys.serving, keys.failures),
+                    *(keys.versions, keys.serving, keys.decisions, keys.failures),
                     *(keys.manifest(version) for version in removed),
                     *(keys.artifact(digest) for digest in orphans(digests, removed)),
                 ],
@@ -331,7 +370,10 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Return the version key, then all others: those that anyone may write at any time, and
         those that are found."""
         keys = ModelKeys(key)
-        named = [keys.version, keys.versions, keys.serving, keys.failures, keys.runs]
+        named = [
+            *(keys.version, keys.versions, keys.serving),
+            *(keys.decisions, keys.failures, keys.runs),
+        ]
         with translated_errors():
             found = [
                 name.decode() async for name in self._redis.scan_iter(f"{keys.prefix}*", count=1000)
@@ -356,7 +398,7 @@ def _script(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text()
 
 
-def _to_json(record: Run | Serving | Failure) -> bytes:
+def _to_json(record: Run | Serving | Failure | Decision) -> bytes:
     return record.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 

@@ -1,5 +1,5 @@
 -- Removes versions, unless versions came or went or another began to serve since the caller looked.
--- KEYS  versions, serving, failures, then the manifests and artifacts to remove
+-- KEYS  versions, serving, decisions, failures, then the manifests and artifacts to remove
 -- ARGV  versions as read, with blanks between, serving as read ('' for none), then the versions to
 --       remove
 -- Returns 1 when they are removed, 0 when the caller has to look again.
@@ -10,12 +10,14 @@ end
 for i = 3, #ARGV do
   redis.call('ZREM', KEYS[1], ARGV[i])
 end
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   redis.call('UNLINK', KEYS[i])
 end
-for _, version in ipairs(redis.call('HKEYS', KEYS[3])) do
-  if not redis.call('ZSCORE', KEYS[1], version) then
-    redis.call('HDEL', KEYS[3], version)  -- also what was recorded after its version had gone
+for i = 3, 4 do
+  for _, version in ipairs(redis.call('HKEYS', KEYS[i])) do
+    if not redis.call('ZSCORE', KEYS[1], version) then
+      redis.call('HDEL', KEYS[i], version)  -- also what was recorded after its version had gone
+    end
   end
 end
 return 1

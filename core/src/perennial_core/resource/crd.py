@@ -26,6 +26,7 @@ _PRINTER_COLUMNS = [
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
     ("Serving", "integer", ".status.serving.version", 0),
     ("Latest", "integer", ".status.latest.version", 0),
+    ("Gate", "string", '.status.conditions[?(@.type=="Gated")].reason', 0),
     ("Schedule", "string", ".spec.training.schedule", 0),
     ("Trained", "date", ".status.latest.created", 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),

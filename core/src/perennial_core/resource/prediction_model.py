@@ -16,6 +16,7 @@ from perennial_core.identity import (
     ModelKey,
 )
 from perennial_core.resource.base import Part
+from perennial_core.resource.gate import GateSpec
 from perennial_core.resource.rollout import RolloutSpec
 from perennial_core.resource.serving import ServingSpec
 from perennial_core.resource.training import TrainingSpec
@@ -38,6 +39,7 @@ class PredictionModelSpec(Part):
     """The whole life of a model: data, schedule, estimator, rollout and serving."""
 
     training: TrainingSpec
+    gate: GateSpec = GateSpec()
     rollout: RolloutSpec = RolloutSpec()
     serving: ServingSpec = ServingSpec()
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perennial_core.identity import Version
-from perennial_core.registry import RunOutcome
+from perennial_core.registry import Answer, RunOutcome
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase, Progress
 from perennial_operator.kinds import Body
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
@@ -23,14 +23,15 @@ class Condition:
 
 
 def conditions(state: ModelState) -> list[Condition]:
-    """Return the conditions Ready, Trained, RolledOut and Degraded."""
-    return [ready(state), trained(state), rolled_out(state), degraded(state)]
+    """Return the conditions Ready, Trained, Gated, RolledOut and Degraded."""
+    return [ready(state), trained(state), gated(state), rolled_out(state), degraded(state)]
 
 
 def standing(state: ModelState) -> frozenset[str]:
     """Return the conditions of which nothing new is known: they stay as they were."""
-    unknown = state.plan.phase is Phase.UNOBSERVED
-    return frozenset({"Ready", "RolledOut"} if unknown else ())
+    rollout = {"Ready", "RolledOut"} if state.plan.phase is Phase.UNOBSERVED else set()
+    gate = {"Gated"} if state.registry is None else set()
+    return frozenset(rollout | gate)
 
 
 def ready(state: ModelState) -> Condition:
@@ -65,6 +66,22 @@ def trained(state: ModelState) -> Condition:
     if run.outcome is RunOutcome.FAILED:
         return Condition("Trained", "False", "RunFailed", run.message)
     return Condition("Trained", "True", str(run.outcome), run.message)
+
+
+def gated(state: ModelState) -> Condition:
+    """True when the latest version was approved, by the gate or by a person."""
+    registry = state.registry
+    if registry is None:
+        return Condition("Gated", "Unknown", "RegistryUnavailable", "the registry does not answer")
+    if registry.latest is None:
+        return Condition("Gated", "False", "NoVersion", "no version is published yet")
+    version = registry.latest.version
+    if decision := registry.judgement.decisions.get(version):
+        status = "True" if decision.verdict is Answer.APPROVED else "False"
+        text = f"version {version} was {decision.verdict.lower()} by {decision.by}"
+        return Condition("Gated", status, str(decision.verdict), f"{text}: {decision.reason}")
+    ruling = registry.judgement.rulings[version]
+    return Condition("Gated", "False", str(ruling.state), f"version {version}: {ruling.message}")
 
 
 def rolled_out(state: ModelState) -> Condition:
@@ -136,6 +153,8 @@ def _why_no_version(state: ModelState) -> str:
         return "the registry does not answer, and nothing served before"
     if state.registry.choice.problem is not None:
         return state.registry.choice.problem
+    if state.registry.latest is not None:
+        return f"no version is approved yet; {gated(state).message}"
     if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
         return f"no version is published yet; the last run failed: {state.last_run.message}"
     return "no version is published yet"

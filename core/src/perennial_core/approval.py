@@ -1,0 +1,64 @@
+"""Rules on a model's versions and records the approvals that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from perennial_core.decisions import Rules, Ruling, State, rule
+from perennial_core.identity import ModelKey, Version
+from perennial_core.manifest import Manifest
+from perennial_core.registry import Answer, Decision, Registry, Snapshot
+
+GATE = "the gate"
+"""Who approved what no person had to look at."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is to be said of each retained version, and what was decided on them."""
+
+    manifests: Mapping[Version, Manifest]
+    rulings: Mapping[Version, Ruling]
+    decisions: Mapping[Version, Decision]
+
+    @property
+    def awaiting(self) -> tuple[Version, ...]:
+        """The versions on which a person has to decide, newest first."""
+        rulings = self.rulings.items()
+        return tuple(v for v, ruling in rulings if ruling.state is State.AWAITING_APPROVAL)
+
+
+async def judge(
+    registry: Registry, key: ModelKey, snapshot: Snapshot, incumbent: Version | None, rules: Rules
+) -> Judgement:
+    """Rule on all retained versions, and approve those that no person has to look at.
+
+    Args:
+        registry: Where approvals are recorded.
+        key: The model.
+        snapshot: What the registry says of it.
+        incumbent: The version that serves now.
+        rules: What the spec says.
+    """
+    manifests = await registry.manifests(key, snapshot.versions)
+
+    def rulings(decisions: Mapping[Version, Decision]) -> dict[Version, Ruling]:
+        return rule(
+            manifests=manifests,
+            decisions=decisions,
+            failures=snapshot.failures,
+            incumbent=incumbent,
+            rules=rules,
+        )
+
+    decisions = dict(snapshot.decisions)
+    for version, ruling in rulings(decisions).items():
+        if ruling.approvable:
+            decisions[version] = await registry.decide(key, version, _approval(ruling))
+    return Judgement(manifests, rulings(decisions), decisions)
+
+
+def _approval(ruling: Ruling) -> Decision:
+    return Decision(verdict=Answer.APPROVED, by=GATE, reason=ruling.message, at=datetime.now(UTC))
