@@ -235,6 +235,9 @@ def test_only_plain_json_is_read(
 
 def test_paths_and_methods_that_are_not_there_get_problem_documents(client: httpx.Client) -> None:
     assert "/nowhere" in problem(client.get("/nowhere"), 404)
+    assert "/predict/" in problem(client.post("/predict/", json={"instances": [1]}), 404)
+    for path in ("/docs/", "/healthz/", "/openapi.json/"):
+        assert path in problem(client.get(path), 404)
     answer = client.get("/predict")
     assert "GET /predict" in problem(answer, 405)
     assert answer.headers["allow"] == "POST"
@@ -282,7 +285,21 @@ def test_the_documentation_describes_this_models_bodies(mixed_client: httpx.Clie
     }  # fmt: skip
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
     assert set(references) <= set(schemas)
-    assert "/openapi.json" in mixed_client.get("/docs").text
+
+
+def test_the_documentation_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    assert "://" not in page.text
+    for reference in re.findall(r'(?:src=|rel="stylesheet" href=|url: )["\']([^"\']+)', page.text):
+        answer = client.get(str(page.url.join(reference)))
+        assert (answer.status_code, bool(answer.content)) == (200, True), reference
+
+
+def test_what_is_not_there_beside_the_documentation_gets_a_problem_document(
+    client: httpx.Client,
+) -> None:
+    assert "/docs/nothing" in problem(client.get("/docs/nothing"), 404)
 
 
 JSON = st.recursive(
