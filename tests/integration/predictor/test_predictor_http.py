@@ -200,15 +200,56 @@ def test_a_body_at_the_limit_is_read(client: httpx.Client) -> None:
     assert client.post("/predict", content=iter([padded, b" "])).status_code == 413
 
 
-def test_a_body_that_stops_coming_is_given_up(client: httpx.Client) -> None:
+def sent(client: httpx.Client, request: bytes) -> tuple[bytes, bytes]:
+    """Send bytes, and return head and body of what arrives until the server closes."""
     host, port = client.base_url.host, client.base_url.port
     assert port is not None
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
     with socket.create_connection((host, port), timeout=20) as connection:
-        connection.sendall(head + b'{"inst')
-        answer = b"".join(iter(lambda: connection.recv(4096), b""))  # it closes the connection
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"Nothing more of the body arrived" in answer
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.lower(), body
+
+
+def test_a_body_that_stops_coming_is_given_up(client: httpx.Client) -> None:
+    request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n" + b'{"inst'
+    head, body = sent(client, request)
+    assert head.startswith(b"http/1.1 408 ")
+    assert b"Nothing more of the body arrived" in body
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"did you expect HTTP?\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",  # the beginning of TLS
+        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_gets_a_problem_document(
+    client: httpx.Client, request_bytes: bytes
+) -> None:
+    head, body = sent(client, request_bytes)
+    assert head.startswith(b"http/1.1 400 bad request\r\n")
+    assert b"\r\ncontent-type: application/problem+json" in head
+    assert b"\r\nconnection: close" in head
+    assert b"\r\ncontent-length: %d" % len(body) in head
+    document = json.loads(body)
+    assert (document["status"], document["type"]) == (
+        400,
+        "tag:perennial.dev,2026:problem/malformed",
+    )
+    assert "not valid HTTP" in document["detail"]
+
+
+def test_a_body_with_an_upgrade_is_told_how_to_come_without(client: httpx.Client) -> None:
+    content = b'{"instances": [1]}'
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(content)
+    head, body = sent(client, b"POST /predict HTTP/1.1\r\nHost: x\r\n" + upgrade + length + content)
+    assert head.startswith(b"http/1.1 415 ")
+    assert "without Upgrade" in json.loads(body)["detail"]
 
 
 @pytest.mark.parametrize(
