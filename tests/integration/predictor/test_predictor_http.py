@@ -157,8 +157,8 @@ def test_a_head_request_gets_the_head_of_an_answer(client: httpx.Client) -> None
     ("body", "status", "says"),
     [
         (b"{", 400, "not JSON"),
-        (b"", 400, "not JSON"),
-        (b'{"instances": [[1], ["1"]]}', 422, "instance 1, feature 'x': Expected `float`"),
+        (b"", 400, "The body is empty; send"),
+        (b'{"instances": [[1], ["1"]]}', 422, "instance 1, feature 'x': Expected `number`"),
         (b'{"instances": [[1], [null]]}', 422, "instance 1, feature 'x'"),
         (b'{"instances": [[1], {"x": NaN}]}', 422, "instance 1, feature 'x': nan"),
         (b'{"instances": [[1, 2]]}', 422, "length 1"),
@@ -178,6 +178,12 @@ def test_a_wrong_body_gets_a_problem_document(
 def test_a_wrong_query_gets_a_problem_document(client: httpx.Client) -> None:
     assert "feature 'x'" in problem(client.get("/?x=one"), 422)
     assert "query" in problem(client.get("/?x=%ff"), 400)
+
+
+def test_a_value_that_the_model_refuses_is_said_to_be_one(mixed_client: httpx.Client) -> None:
+    answer = mixed_client.get("/?count=1&flag=1&code=unknown")
+    assert answer.status_code == 422
+    assert "a category that it was not trained on" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
