@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from perennial_core.manifest import Manifest
-from perennial_predictor.instances import QUERY_NAME
+from perennial_predictor.instances import BODY, QUERY_NAME
 
 
 class Health(msgspec.Struct, omit_defaults=True):
@@ -45,7 +45,7 @@ def how_to_ask(manifest: Manifest) -> HowToAsk:
         ask=[
             *alone,
             "GET /?<feature>=<value>&...",
-            'POST /predict {"instances": [[<value>, ...], ...]}',
+            f"POST /predict {BODY}",
             'POST /predict {"instances": [{"<feature>": <value>, ...}, ...]}',
         ],
         documentation="/docs",

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from perennial_predictor import openapi, problems
+from perennial_predictor.documentation import add_documentation
 from perennial_predictor.endpoints import SERVED, Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.served import ServedVersion
@@ -25,9 +26,16 @@ class PredictorApi(FastAPI):
     """
 
     def __init__(self, model: str, endpoints: Endpoints, follower: Follower) -> None:
-        super().__init__(title=f"Predictions of {model}", version="1", redoc_url=None)
+        super().__init__(
+            title=f"Predictions of {model}",
+            version="1",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
         self._follower = follower
         self.add_exception_handler(HTTPException, _as_problem)
+        add_documentation(self)
         for method, path, endpoint, documentation in (
             ("GET", "/", endpoints.index, openapi.index_documentation()),
             ("POST", "/predict", endpoints.predict, openapi.predict_documentation()),

@@ -34,6 +34,12 @@ async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
             raise problems.unsupported("Send the body without Content-Encoding.")
         elif name == b"content-length" and int(value) > limit:
             raise problems.too_large(limit)
+        elif name == b"upgrade":  # the parser takes what follows for the other protocol
+            raise problems.unsupported(
+                "Send the body without Upgrade, as plain HTTP/1.1"
+                " (with Java's HttpClient: version(HttpClient.Version.HTTP_1_1)).",
+                {"Connection": "close"},
+            )
     return await _read(receive, limit, seconds)
 
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta
 
 from perennial_core.manifest import Column, ColumnType
 from perennial_predictor import problems
+from perennial_predictor.query import query_pairs, value_of
 
 Row = tuple[Any, ...]
 """The values of one instance in the order of the inputs, missing ones as None."""
@@ -31,6 +31,9 @@ QUERY_NAME = "msg"
 REQUEST = "PredictRequest"
 INSTANCE = "Instance"
 """The names of the body's types in the OpenAPI document."""
+
+BODY = '{"instances": [[<value>, ...], ...]}'
+"""What a body looks like, for people."""
 
 _INT64 = Meta(ge=-(2**63), le=2**63 - 1)
 _FLOAT32 = Meta(ge=-(2.0**128 - 2.0**104), le=2.0**128 - 2.0**104)
@@ -43,6 +46,8 @@ _TYPES: dict[ColumnType, Any] = {
     ColumnType.STRING: str,
 }
 
+_JSON_TYPES = {"float": "number", "int": "integer", "str": "string", "bool": "boolean"}
+_TYPE = re.compile(rf"\b({'|'.join(_JSON_TYPES)})\b")
 _PLACE = re.compile(r"\$\.instances\[(\d+)\](?:\[(\d+)\]|\.(.+))?", re.DOTALL)
 _NOT_JSON = (b"NaN", b"Infinity")
 _NAMES_SHOWN = 20
@@ -59,6 +64,7 @@ class InstanceReader:
     def __init__(self, inputs: Sequence[Column], max_instances: int) -> None:
         self._inputs = inputs
         self._names = [column.name for column in inputs]
+        self._types = {column.name: column.type for column in inputs}
         self.body_type = _body_type(inputs, max_instances)
         self._decoder = msgspec.json.Decoder(self.body_type)
 
@@ -75,7 +81,7 @@ class InstanceReader:
             raise problems.invalid(self._explain(str(error))) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse_non_finite(body)
-            raise problems.malformed(f"The body is not JSON: {error}.") from None
+            raise problems.malformed(_why_no_json(body, error)) from None
         return [self._row(instance) for instance in request.instances]
 
     def row(self, query: bytes) -> Row:
@@ -84,15 +90,13 @@ class InstanceReader:
         Raises:
             Problem: As ``rows``.
         """
-        values = self._named(_parse_query(query))
+        texts = self._named(query)
+        values = {name: self._value(name, text) for name, text in texts.items()}
         try:
-            request = msgspec.convert({"instances": [values]}, self.body_type, strict=False)
+            request = msgspec.convert({"instances": [values]}, self.body_type)
         except msgspec.ValidationError as error:
             raise problems.invalid(self._explain(str(error), with_index=False)) from None
-        row = self._row(request.instances[0])
-        for name, value in zip(self._names, row, strict=True):
-            _refuse_if_not_finite(value, f"feature {name!r}")
-        return row
+        return self._row(request.instances[0])
 
     def _row(self, instance: Any) -> Row:
         if type(instance) is tuple:
@@ -101,8 +105,15 @@ class InstanceReader:
             return msgspec.structs.astuple(instance)
         return (instance,)
 
-    def _named(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
-        """Return a query's values by feature name, without those that are left empty."""
+    def _value(self, name: str, text: str) -> Any:
+        try:
+            return value_of(text, self._types.get(name, ColumnType.STRING))
+        except ValueError as error:
+            raise problems.invalid(f"feature {name!r}: {error}") from None
+
+    def _named(self, query: bytes) -> dict[str, str]:
+        """Return a query's texts by feature name, without those that are left empty."""
+        pairs = query_pairs(query)
         if len(self._names) == 1 and self._names[0] != QUERY_NAME:
             pairs = [(self._names[0] if n == QUERY_NAME else n, value) for n, value in pairs]
         if twice := [name for name, count in Counter(n for n, _ in pairs).items() if count > 1]:
@@ -115,11 +126,13 @@ class InstanceReader:
         return {name: value for name, value in pairs if value or name in may_be_empty}
 
     def _explain(self, message: str, *, with_index: bool = True) -> str:
-        """Return msgspec's message with the place named as a client knows it."""
+        """Return msgspec's message with place and types named as a client knows them."""
         what, _, path = message.rpartition(" - at `")
+        what = _in_json_terms(what or message)
         place = _PLACE.fullmatch(path.removesuffix("`"))
         if place is None:
-            return message
+            prefix = "instances: " if path.startswith("$.instances") else ""
+            return f"{prefix}{what}; the body is {BODY}"
         index, position, name = place.groups()
         if position is not None:
             name = self._names[int(position)]
@@ -173,11 +186,16 @@ def _named_type(inputs: Iterable[Column], types: Iterable[Any]) -> type[msgspec.
     )
 
 
-def _parse_query(query: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError as error:
-        raise problems.malformed(f"The query cannot be read: {error}.") from None
+def _in_json_terms(what: str) -> str:
+    if what.startswith("Expected"):
+        return _TYPE.sub(lambda found: _JSON_TYPES[found[0]], what)
+    return what.removeprefix("Object ")
+
+
+def _why_no_json(body: bytes, error: Exception) -> str:
+    if not body.strip():
+        return f"The body is empty; send {BODY}."
+    return f"The body is not JSON: {str(error).removeprefix('JSON is malformed: ')}."
 
 
 def _refuse_if_not_finite(value: object, place: str) -> None:

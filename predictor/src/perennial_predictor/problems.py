@@ -72,8 +72,18 @@ class Problem(Exception):
         return Response(msgspec.json.encode(document), self.status, self.headers, MEDIA_TYPE)
 
 
-def malformed(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "malformed", "The request cannot be read", detail)
+def malformed(detail: str, headers: dict[str, str] | None = None) -> Problem:
+    return Problem(
+        HTTPStatus.BAD_REQUEST, "malformed", "The request cannot be read", detail, headers
+    )
+
+
+def no_http() -> Problem:
+    return malformed(
+        "What arrived is not valid HTTP/1.1. Usual reasons: https:// instead of http://, a URL that"
+        " is over 64 KiB or not percent-encoded, a wrong Content-Length.",
+        {"Connection": "close"},
+    )
 
 
 def invalid(detail: str) -> Problem:
@@ -104,9 +114,13 @@ def too_large(limit: int) -> Problem:
     )
 
 
-def unsupported(detail: str) -> Problem:
+def unsupported(detail: str, headers: dict[str, str] | None = None) -> Problem:
     return Problem(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported", "The body is not plain JSON", detail
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported",
+        "The body is not plain JSON",
+        detail,
+        headers,
     )
 
 

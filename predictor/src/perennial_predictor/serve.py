@@ -13,8 +13,10 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from perennial_core.errors import UserError
+from perennial_predictor import problems
 from perennial_predictor.drain import Drain
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +27,17 @@ _KEEP_ALIVE_SECONDS = 75
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+class _Protocol(HttpToolsProtocol):
+    """Refuses what is not HTTP like any other wrong request: with a problem document."""
+
+    def send_400_response(self, msg: str) -> None:
+        response = problems.no_http().response(None)
+        headers = [*self.server_state.default_headers, *response.raw_headers]
+        lines = [b": ".join(header) + b"\r\n" for header in headers]
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
+        self.transport.close()
+
+
 class DrainingServer(uvicorn.Server):
     """A server that drains at the first signal and ends at once at the second."""
 
@@ -33,7 +46,7 @@ class DrainingServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -8,7 +8,13 @@ from functools import cached_property
 
 import msgspec
 
-from perennial_core.artifact import ArtifactUnusable, InstanceRefused, LoadedModel, load_model
+from perennial_core.artifact import (
+    ArtifactUnusable,
+    InstanceRefused,
+    LoadedModel,
+    Predictions,
+    load_model,
+)
 from perennial_core.manifest import ColumnType, Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import problems
@@ -55,11 +61,7 @@ class ServedVersion:
         Raises:
             Problem: The body is not what the model takes, or the model refuses it.
         """
-        rows = self.reader.rows(body)
-        try:
-            predictions = predict(self.model, rows)
-        except InstanceRefused as error:
-            raise problems.invalid(f"The model refuses the values: {error}") from None
+        predictions = self._predictions(self.reader.rows(body))
         return msgspec.json.encode(answer_to_many(self.manifest, predictions))
 
     def answer_query(self, query: bytes) -> PredictionAnswer:
@@ -68,12 +70,17 @@ class ServedVersion:
         Raises:
             Problem: As ``answer_body``.
         """
-        row = self.reader.row(query)
-        try:
-            predictions = predict(self.model, [row])
-        except InstanceRefused as error:
-            raise problems.invalid(f"The model refuses the values: {error}") from None
+        predictions = self._predictions([self.reader.row(query)])
         return answer_to_one(self.manifest, predictions)
+
+    def _predictions(self, rows: list[Row]) -> Predictions:
+        try:
+            return predict(self.model, rows)
+        except InstanceRefused as error:
+            raise problems.invalid(
+                "The model refuses the values; is there a category that it was not trained on?"
+                f" {error}"
+            ) from None
 
 
 def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:

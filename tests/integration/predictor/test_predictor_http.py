@@ -157,8 +157,8 @@ def test_a_head_request_gets_the_head_of_an_answer(client: httpx.Client) -> None
     ("body", "status", "says"),
     [
         (b"{", 400, "not JSON"),
-        (b"", 400, "not JSON"),
-        (b'{"instances": [[1], ["1"]]}', 422, "instance 1, feature 'x': Expected `float`"),
+        (b"", 400, "The body is empty; send"),
+        (b'{"instances": [[1], ["1"]]}', 422, "instance 1, feature 'x': Expected `number`"),
         (b'{"instances": [[1], [null]]}', 422, "instance 1, feature 'x'"),
         (b'{"instances": [[1], {"x": NaN}]}', 422, "instance 1, feature 'x': nan"),
         (b'{"instances": [[1, 2]]}', 422, "length 1"),
@@ -178,6 +178,12 @@ def test_a_wrong_body_gets_a_problem_document(
 def test_a_wrong_query_gets_a_problem_document(client: httpx.Client) -> None:
     assert "feature 'x'" in problem(client.get("/?x=one"), 422)
     assert "query" in problem(client.get("/?x=%ff"), 400)
+
+
+def test_a_value_that_the_model_refuses_is_said_to_be_one(mixed_client: httpx.Client) -> None:
+    answer = mixed_client.get("/?count=1&flag=1&code=unknown")
+    assert answer.status_code == 422
+    assert "a category that it was not trained on" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -200,15 +206,56 @@ def test_a_body_at_the_limit_is_read(client: httpx.Client) -> None:
     assert client.post("/predict", content=iter([padded, b" "])).status_code == 413
 
 
-def test_a_body_that_stops_coming_is_given_up(client: httpx.Client) -> None:
+def sent(client: httpx.Client, request: bytes) -> tuple[bytes, bytes]:
+    """Send bytes, and return head and body of what arrives until the server closes."""
     host, port = client.base_url.host, client.base_url.port
     assert port is not None
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
     with socket.create_connection((host, port), timeout=20) as connection:
-        connection.sendall(head + b'{"inst')
-        answer = b"".join(iter(lambda: connection.recv(4096), b""))  # it closes the connection
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"Nothing more of the body arrived" in answer
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.lower(), body
+
+
+def test_a_body_that_stops_coming_is_given_up(client: httpx.Client) -> None:
+    request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n" + b'{"inst'
+    head, body = sent(client, request)
+    assert head.startswith(b"http/1.1 408 ")
+    assert b"Nothing more of the body arrived" in body
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"did you expect HTTP?\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",  # the beginning of TLS
+        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_gets_a_problem_document(
+    client: httpx.Client, request_bytes: bytes
+) -> None:
+    head, body = sent(client, request_bytes)
+    assert head.startswith(b"http/1.1 400 bad request\r\n")
+    assert b"\r\ncontent-type: application/problem+json" in head
+    assert b"\r\nconnection: close" in head
+    assert b"\r\ncontent-length: %d" % len(body) in head
+    document = json.loads(body)
+    assert (document["status"], document["type"]) == (
+        400,
+        "tag:perennial.dev,2026:problem/malformed",
+    )
+    assert "not valid HTTP" in document["detail"]
+
+
+def test_a_body_with_an_upgrade_is_told_how_to_come_without(client: httpx.Client) -> None:
+    content = b'{"instances": [1]}'
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(content)
+    head, body = sent(client, b"POST /predict HTTP/1.1\r\nHost: x\r\n" + upgrade + length + content)
+    assert head.startswith(b"http/1.1 415 ")
+    assert "without Upgrade" in json.loads(body)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +282,9 @@ def test_only_plain_json_is_read(
 
 def test_paths_and_methods_that_are_not_there_get_problem_documents(client: httpx.Client) -> None:
     assert "/nowhere" in problem(client.get("/nowhere"), 404)
+    assert "/predict/" in problem(client.post("/predict/", json={"instances": [1]}), 404)
+    for path in ("/docs/", "/healthz/", "/openapi.json/"):
+        assert path in problem(client.get(path), 404)
     answer = client.get("/predict")
     assert "GET /predict" in problem(answer, 405)
     assert answer.headers["allow"] == "POST"
@@ -282,7 +332,21 @@ def test_the_documentation_describes_this_models_bodies(mixed_client: httpx.Clie
     }  # fmt: skip
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
     assert set(references) <= set(schemas)
-    assert "/openapi.json" in mixed_client.get("/docs").text
+
+
+def test_the_documentation_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    assert "://" not in page.text
+    for reference in re.findall(r'(?:src=|rel="stylesheet" href=|url: )["\']([^"\']+)', page.text):
+        answer = client.get(str(page.url.join(reference)))
+        assert (answer.status_code, bool(answer.content)) == (200, True), reference
+
+
+def test_what_is_not_there_beside_the_documentation_gets_a_problem_document(
+    client: httpx.Client,
+) -> None:
+    assert "/docs/nothing" in problem(client.get("/docs/nothing"), 404)
 
 
 JSON = st.recursive(

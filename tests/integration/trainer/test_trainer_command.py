@@ -109,9 +109,13 @@ async def test_a_run_publishes_and_the_next_one_skips(trainer: Trainer, registry
 async def test_bad_data_exit_65_and_say_why_everywhere(
     trainer: Trainer, registry: Registry
 ) -> None:
-    (trainer.folder / "data" / "points.csv").write_text("x,z\n1,2\n")
+    file = trainer.folder / "data" / "points.csv"
+    file.write_text("x,z\n1,2\n")
     ended = trainer.run(estimator=LINEAR)
-    message = "/data/points.csv: there is no target column 'y'; there are: 'x', 'z'"
+    message = (
+        f"file:///data/points.csv (here {file}): there is no column 'y', which"
+        " spec.training.data.target names; there are: 'x', 'z'"
+    )
     (recorded,) = await registry.runs(trainer.key)
     assert ended.code == 65
     assert ended.termination == ended.log[-1]["error"] == recorded.message == message
@@ -127,7 +131,7 @@ async def test_a_bad_spec_exits_78_and_says_why(trainer: Trainer, registry: Regi
     ended = trainer.run(uri="sample://linear", estimator={"class": "os.system"})
     (recorded,) = await registry.runs(trainer.key)
     assert ended.code == 78
-    assert ended.termination.startswith("training.estimator.class: os.system is not allowed")
+    assert ended.termination.startswith("spec.training.estimator.class: os.system is not")
     assert not recorded.retryable
 
 
@@ -207,5 +211,5 @@ async def test_a_run_that_is_told_to_end_says_so_and_may_be_tried_again(
     ended = trainer.ended(process.returncode or 0, stdout.decode(), stderr.decode())
     (recorded,) = await registry.runs(trainer.key)
     assert ended.code == 128 + signal.SIGTERM
-    assert "ended from outside" in ended.termination
+    assert "ended from outside before it was done (SIGTERM)" in ended.termination
     assert (recorded.outcome, recorded.retryable) == (RunOutcome.FAILED, True)

@@ -186,7 +186,7 @@ async def test_data_that_turn_bad_leave_the_versions_as_they_are(
     await trainer("one")
     before = await registry.snapshot(key)
     (tmp_path / "data" / "points.csv").write_text("x,z\n1,2\n")
-    with pytest.raises(DataError, match="no target column 'y'"):
+    with pytest.raises(DataError, match="no column 'y'"):
         await trainer("two")
     assert await registry.snapshot(key) == before
 

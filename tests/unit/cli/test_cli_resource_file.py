@@ -75,10 +75,7 @@ def test_a_secret_beside_the_model_becomes_its_credentials() -> None:
         ("{kind: PredictionModel, 'kind': Pod}", "line 1: the key 'kind' is given already in line"),
         (MODEL.replace('"y"', "yes"), "spec.training.data.target"),
         (MODEL.replace("class:", "klass:"), "spec.training.estimator.klass"),
-        (
-            MODEL.replace("name: points,", "name: ../points,"),
-            "metadata.name: '../points' is not at most",
-        ),
+        (MODEL.replace("name: points,", "name: ../points,"), "metadata.name: '../points' is not"),
         (MODEL.replace("staging", "Staging"), "metadata.namespace: 'Staging' is not at most"),
         (f"{MODEL}---\n{CONFIG_MAP.replace('points.csv', '..')}", "ConfigMap feed: the key '..'"),
         (f"{MODEL}---\n{CONFIG_MAP.replace('points.csv', 'a/b')}", "ConfigMap feed: the key 'a/b'"),

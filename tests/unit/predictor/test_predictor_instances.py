@@ -71,18 +71,18 @@ def test_a_missing_value_is_no_zero_and_no_empty_text() -> None:
 @pytest.mark.parametrize(
     ("position", "value", "says"),
     [
-        (0, "1.5", "feature 'number': Expected `float | null`, got `str`"),
-        (0, True, "feature 'number': Expected `float | null`, got `bool`"),
-        (1, None, "feature 'small': Expected `float`, got `null`"),
-        (1, 1e39, "feature 'small': Expected `float` <= 3.40"),
-        (2, 1.5, "feature 'count': Expected `int`, got `float`"),
-        (2, True, "feature 'count': Expected `int`, got `bool`"),
-        (2, 2**63, "feature 'count': Expected `int` <= 9223372036854775807"),
-        (2, -(2**63) - 1, "feature 'count': Expected `int` >= -9223372036854775808"),
-        (3, 1, "feature 'flag': Expected `bool`, got `int`"),
-        (4, 5, "feature 'class': Expected `str | null`, got `int`"),
-        (5, None, "feature 'a b.[c]`': Expected `str`, got `null`"),
-        (5, ["text"], "feature 'a b.[c]`': Expected `str`, got `array`"),
+        (0, "1.5", "feature 'number': Expected `number | null`, got `string`"),
+        (0, True, "feature 'number': Expected `number | null`, got `boolean`"),
+        (1, None, "feature 'small': Expected `number`, got `null`"),
+        (1, 1e39, "feature 'small': Expected `number` <= 3.40"),
+        (2, 1.5, "feature 'count': Expected `integer`, got `number`"),
+        (2, True, "feature 'count': Expected `integer`, got `boolean`"),
+        (2, 2**63, "feature 'count': Expected `integer` <= 9223372036854775807"),
+        (2, -(2**63) - 1, "feature 'count': Expected `integer` >= -9223372036854775808"),
+        (3, 1, "feature 'flag': Expected `boolean`, got `integer`"),
+        (4, 5, "feature 'class': Expected `string | null`, got `integer`"),
+        (5, None, "feature 'a b.[c]`': Expected `string`, got `null`"),
+        (5, ["text"], "feature 'a b.[c]`': Expected `string`, got `array`"),
     ],
 )
 def test_a_wrong_value_is_named_by_instance_and_feature(
@@ -100,20 +100,23 @@ def test_a_wrong_value_is_named_by_instance_and_feature(
     [
         (b'{"instances": [[1]]}', "instance 0: Expected `array` of length 2"),
         (b'{"instances": [[1, 2, 3]]}', "instance 0: Expected `array` of length 2"),
-        (b'{"instances": [{"x1": 1}]}', "instance 0: Object missing required field `x2`"),
+        (b'{"instances": [{"x1": 1}]}', "instance 0: missing required field `x2`"),
         (b'{"instances": [{"x1": 1, "x2": 2, "x3": 3}]}', "unknown field `x3`"),
         (b'{"instances": [{"x1": 1, "y": 2}]}', "the features are 'x1', 'x2'"),
-        (b'{"instances": [[[1, 2]]]}', "instance 0, feature 'x1': Expected `float`, got `array`"),
-        (b'{"instances": []}', "Expected `array` of length >= 1"),
-        (b'{"instances": [[1,2],[1,2],[1,2],[1,2]]}', "Expected `array` of length <= 3"),
-        (b'{"instances": {"x1": 1}}', "Expected `array`, got `object`"),
-        (b'{"rows": [[1, 2]]}', "Object missing required field `instances`"),
-        (b"[[1, 2]]", "Expected `object`, got `array`"),
+        (b'{"instances": [[[1, 2]]]}', "instance 0, feature 'x1': Expected `number`, got `array`"),
+        (b'{"instances": []}', "instances: Expected `array` of length >= 1"),
+        (b'{"instances": [[1,2],[1,2],[1,2],[1,2]]}', "instances: Expected `array` of length <= 3"),
+        (b'{"instances": {"x1": 1}}', "instances: Expected `array`, got `object`"),
+        (b'{"rows": [[1, 2]]}', 'missing required field `instances`; the body is {"instances": [['),
+        (b"[[1, 2]]", 'Expected `object`, got `array`; the body is {"instances": [['),
         (b"null", "Expected `object`, got `null`"),
         (b'{"instances": [[1, 1e999]]}', "instance 0, feature 'x2': Number out of range"),
         (b'{"instances": [[1, 2], [1, NaN]]}', "instance 1, feature 'x2': nan is not a finite"),
         (b'{"instances": [{"x1": -Infinity, "x2": 1}]}', "instance 0, feature 'x1': -inf is not"),
-        (b'{"instances": [[NaN, "1"]]}', "instance 0, feature 'x2': Expected `float`, got `str`"),
+        (
+            b'{"instances": [[NaN, "1"]]}',
+            "instance 0, feature 'x2': Expected `number`, got `string`",
+        ),
     ],
 )
 def test_a_wrong_body_is_refused_with_what_is_wrong(request_body: bytes, says: str) -> None:
@@ -173,22 +176,71 @@ def test_a_query_gives_one_row(reader: InstanceReader, query: bytes, row: Row) -
 
 
 @pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (b".5", 0.5),
+        (b"5.", 5.0),
+        (b"-.5E-1", -0.05),
+        (b"%2B5", 5.0),
+        (b"+5", 5.0),
+        (b"%0A5%20", 5.0),
+        (b"007", 7.0),
+        (b"1e%2B2", 100.0),
+        (b"1e-400", 0.0),
+    ],
+)
+def test_a_query_may_write_a_number_in_every_decimal_form(text: bytes, number: float) -> None:
+    assert ONE.row(b"msg=" + text) == (number,)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (b"%2B5", 5),
+        (b"5.0", 5),
+        (b"1e3", 1000),
+        (b"-9223372036854775808", -(2**63)),
+        (b"9007199254740993", 2**53 + 1),
+    ],
+)
+def test_a_query_may_write_an_integer_in_every_decimal_form(text: bytes, number: int) -> None:
+    assert EACH.row(b"small=1&count=" + text + b"&flag=TRUE&a+b.[c]`=")[2] == number
+
+
+@pytest.mark.parametrize("request_body", [b"", b" \n"])
+def test_an_empty_body_is_told_what_should_be_in_it(request_body: bytes) -> None:
+    problem = refusal(TWO, request_body)
+    assert problem.status == 400
+    assert str(problem) == 'The body is empty; send {"instances": [[<value>, ...], ...]}.'
+
+
+@pytest.mark.parametrize(
     ("reader", "query", "status", "says"),
     [
         (ONE, b"msg=1&x=2", 422, "feature 'x': given more than once"),
-        (ONE, b"msg=a", 422, "feature 'x': Expected `float`, got `str`"),
-        (ONE, b"msg=", 422, "Object missing required field `x`"),
-        (ONE, b"msg=nan", 422, "feature 'x': nan is not a finite number"),
-        (ONE, b"msg=-inf", 422, "feature 'x': -inf is not a finite number"),
-        (ONE, b"msg=1e999", 422, "feature 'x': Number out of range"),
-        (ONE, b"msg=1_000", 422, "feature 'x': Expected `float`"),
+        (ONE, b"msg=a", 422, "feature 'x': 'a' is not a finite decimal number"),
+        (ONE, b"msg=", 422, "missing required field `x`; the features are 'x'"),
+        (ONE, b"msg=nan", 422, "feature 'x': 'nan' is not a finite decimal number"),
+        (ONE, b"msg=-inf", 422, "feature 'x': '-inf' is not a finite decimal number"),
+        (ONE, b"msg=1e999", 422, "feature 'x': '1e999' is out of range"),
+        *(
+            (ONE, b"msg=" + text, 422, "is not a finite decimal number")
+            for text in (b"1_000", b"0x10", b"1,5", b".", b"-", b"e5", b"--5", b"5%00", b"%D9%A3")
+        ),
+        (ONE, b"msg=" + b"9" * 60_000 + b"x", 422, "feature 'x': '999"),
         (TWO, b"msg=1", 422, "the features are 'x1', 'x2'"),
-        (TWO, b"x1=1", 422, "Object missing required field `x2`"),
+        (TWO, b"x1=1", 422, "missing required field `x2`"),
         (TWO, b"x1=1&x2=2&y=3", 422, "unknown field `y`"),
-        (EACH, b"small=nan&count=1&flag=0&a+b.[c]`=", 422, "feature 'small'"),
-        (EACH, b"small=1&count=9223372036854775808&flag=0&a+b.[c]`=", 422, "feature 'count'"),
-        (EACH, b"small=1&count=1.5&flag=0&a+b.[c]`=", 422, "feature 'count'"),
-        (EACH, b"small=1&count=1&flag=maybe&a+b.[c]`=", 422, "feature 'flag'"),
+        (EACH, b"small=nan&count=1&flag=0&a+b.[c]`=", 422, "feature 'small': 'nan' is not"),
+        (EACH, b"small=1&count=9223372036854775808&flag=0&a+b.[c]`=", 422, "integer` <= 9223372"),
+        (
+            EACH,
+            b"small=1e39&count=1&flag=0&a+b.[c]`=",
+            422,
+            "feature 'small': Expected `number` <=",
+        ),
+        (EACH, b"small=1&count=1.5&flag=0&a+b.[c]`=", 422, "'1.5' is not an integer"),
+        (EACH, b"small=1&count=1&flag=maybe&a+b.[c]`=", 422, "'maybe' is neither true nor false"),
         (ONE, b"msg=%ff", 400, "The query cannot be read"),
         (ONE, b"msg=\xff", 400, "The query cannot be read"),
     ],

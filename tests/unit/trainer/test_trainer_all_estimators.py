@@ -185,6 +185,7 @@ def test_every_estimator_is_published_the_same_or_refused_with_a_message() -> No
     assert {case.name for case in refused} == TWO_TARGETS
     for case, message in refused.items():
         assert (
-            message == f"training.estimator: {case.path} predicts several targets; a model has one"
+            message
+            == f"spec.training.estimator: {case.path} predicts several targets; a model has one"
         )
     assert table(results) in PAGE.read_text(), "docs/estimators.md should hold the printed table"

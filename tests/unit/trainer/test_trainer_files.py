@@ -105,34 +105,38 @@ def test_a_place_names_the_file_and_its_line(data: Path) -> None:
     write(data, "b.jsonl", '{"x": 3, "y": 9}\n')
     rows = read(data, "")
     places = [rows.place(row) for row in range(3)]
-    assert places == ["/data/a.csv, line 2", "/data/a.csv, line 3", "/data/b.jsonl, line 1"]
+    assert places == [
+        f"file:///data/a.csv (here {data}/a.csv), line 2",
+        f"file:///data/a.csv (here {data}/a.csv), line 3",
+        f"file:///data/b.jsonl (here {data}/b.jsonl), line 1",
+    ]
 
 
 def test_parquet_rows_are_counted_from_one(data: Path) -> None:
     parquet.write_table(pa.table({"x": [1], "y": [2]}), data / "p.parquet")
-    assert read(data, "p.parquet").place(0) == "/data/p.parquet, row 1"
+    assert read(data, "p.parquet").place(0).endswith("p.parquet), row 1")
 
 
 BROKEN = [
-    ("points.csv", "", "/data/points.csv: the file is empty"),
-    ("points.csv", "x,y\n", "/data/points.csv: there are no rows below the header"),
-    ("points.csv", "x,x,y\n1,2,3\n", "/data/points.csv: the header names column 'x' twice"),
-    ("points.csv", "x,z\n1,2\n", "/data/points.csv: there is no target column 'y'; there are: 'x'"),
-    ("points.csv", "y\n1\n", "/data/points.csv: there is no column beside the target 'y'"),
-    ("points.csv", ",x,y\n0,1,2\n", "/data/points.csv: column 1 has no name"),
-    ("points.csv", "x,y\n1,5\n2,7,8\n", "/data/points.csv, line 3: Expected 2 columns, got 3"),
-    ("points.csv", "ä,y\n1,5\n".encode("latin-1"), "/data/points.csv: the text is not UTF-8"),
-    ("points.csv", CSV.encode("utf-16"), "/data/points.csv: the text is UTF-16"),
-    ("points.csv.gz", gzip.compress(CSV.encode())[:-9], "/data/points.csv.gz: cannot be read"),
-    ("points.jsonl", "", "/data/points.jsonl: the file is empty"),
-    ("points.jsonl", '[{"x": 1, "y": 2}]', "/data/points.jsonl: expected one JSON object a line"),
-    ("points.jsonl", '{"x": 1, "y": 2}\n{"x": ', "/data/points.jsonl, line 2: Invalid value"),
+    ("points.csv", "", ": the file is empty"),
+    ("points.csv", "x,y\n", ": there are no rows below the header"),
+    ("points.csv", "x,x,y\n1,2,3\n", ": the header names column 'x' twice"),
+    ("points.csv", "x,z\n1,2\n", ": there is no column 'y', which spec.training.data.target names"),
+    ("points.csv", "y\n1\n", ": there is no column beside the target 'y'"),
+    ("points.csv", ",x,y\n0,1,2\n", ": column 1 has no name"),
+    ("points.csv", "x,y\n1,5\n2,7,8\n", ", line 3: Expected 2 columns, got 3"),
+    ("points.csv", "ä,y\n1,5\n".encode("latin-1"), ": the text is not UTF-8"),
+    ("points.csv", CSV.encode("utf-16"), ": the text is UTF-16"),
+    ("points.csv.gz", gzip.compress(CSV.encode())[:-9], ": cannot be read"),
+    ("points.jsonl", "", ": the file is empty"),
+    ("points.jsonl", '[{"x": 1, "y": 2}]', ": expected one JSON object a line"),
+    ("points.jsonl", '{"x": 1, "y": 2}\n{"x": ', ", line 2: Invalid value"),
     (
         "points.jsonl",
         '{"x": 1, "y": 2}\n{"x": "a", "y": 2}',
-        "/data/points.jsonl, line 2: Column(/x) changed from number to string",
+        ", line 2: Column(/x) changed from number to string",
     ),
-    ("points.parquet", "no parquet", "/data/points.parquet: cannot be read as parquet"),
+    ("points.parquet", "no parquet", ": cannot be read as parquet"),
 ]
 
 
@@ -142,55 +146,83 @@ def test_a_broken_file_is_named_with_its_fault(
 ) -> None:
     with pytest.raises(DataError) as raised:
         read(data, write(data, name, content))
-    assert str(raised.value).startswith(message)
+    assert str(raised.value).startswith(f"file:///data/{name} (here {data / name}){message}")
+
+
+def test_a_file_that_is_where_its_uri_says_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "points.csv").touch()
+    uri = f"file://{tmp_path}/points.csv"
+    with pytest.raises(DataError) as raised:
+        read_rows(order(uri=uri).training.data, settings(tmp_path))
+    assert str(raised.value) == f"{uri}: the file is empty"
+
+
+def test_a_file_of_a_pattern_is_named_with_its_own_folder(data: Path) -> None:
+    write(data, "june/points.csv", "")
+    with pytest.raises(DataError, match=r"^file:///data/june/points\.csv \(here .*june/points.csv"):
+        read(data, "*/points.csv")
 
 
 def test_the_line_at_fault_is_right_beyond_the_first_block(data: Path) -> None:
     lines = ["x,y", *["1,2"] * 400_000, "1,2,3"]
-    with pytest.raises(DataError, match=r"^/data/points\.csv, line 400002: Expected 2 columns"):
+    with pytest.raises(DataError, match=r"points\.csv\), line 400002: Expected 2 columns"):
         read(data, write(data, "points.csv", "\n".join(lines)))
 
 
 def test_the_json_line_at_fault_is_right_beyond_the_first_block(data: Path) -> None:
     line = json.dumps({"x": 1, "y": 2, "note": "n" * 100})
-    with pytest.raises(DataError, match=r"^/data/points\.jsonl, line 150001: Invalid value"):
+    with pytest.raises(DataError, match=r"points\.jsonl\), line 150001: Invalid value"):
         read(data, write(data, "points.jsonl", "\n".join([line] * 150_000 + ['{"x": '])))
 
 
 def test_a_missing_file_is_named_with_what_there_is(data: Path) -> None:
     write(data, "pionts.csv", CSV)
-    with pytest.raises(DataError, match=r"^/data/points\.csv: there is no such file.*pionts\.csv"):
+    with pytest.raises(
+        DataError, match=r"^file:///data/points\.csv .*: there is no such file.*pionts\.csv"
+    ):
         read(data, "points.csv")
 
 
 def test_a_missing_folder_is_named(data: Path) -> None:
-    with pytest.raises(DataError, match=r"^/data/june/points\.csv: .*'june' does not exist"):
+    with pytest.raises(
+        DataError, match=r"^file:///data/june/points\.csv .*: .*'june' does not exist"
+    ):
         read(data, "june/points.csv")
 
 
 def test_a_folder_without_data_is_refused(data: Path) -> None:
     write(data, "README.md", "nothing")
-    with pytest.raises(DataError, match=r"^/data: the folder has no data files.*README\.md"):
+    with pytest.raises(
+        DataError, match=r"^file:///data .*: the folder has no data files.*README\.md"
+    ):
         read(data, "")
 
 
 def test_a_pattern_without_a_match_is_refused(data: Path) -> None:
-    with pytest.raises(DataError, match=r"^/data/\*\.csv: no file matches; the folder is empty"):
+    with pytest.raises(
+        DataError, match=r"^file:///data/\*\.csv .*: no file matches; the folder is empty"
+    ):
         read(data, "*.csv")
 
 
 def test_an_unknown_suffix_asks_for_the_format(data: Path) -> None:
-    with pytest.raises(SpecError, match=r"^/data/points\.dat: .*set training\.data\.format"):
+    with pytest.raises(
+        SpecError, match=r"^file:///data/points\.dat .*: .*set spec\.training\.data\.format"
+    ):
         read(data, write(data, "points.dat", CSV))
 
 
 def test_a_delimiter_belongs_to_csv(data: Path) -> None:
-    with pytest.raises(SpecError, match=r"^training\.data\.delimiter: /data/points\.jsonl"):
+    with pytest.raises(
+        SpecError, match=r"^spec\.training\.data\.delimiter: file:///data/points\.jsonl"
+    ):
         read(data, write(data, "points.jsonl", "{}"), delimiter=";")
 
 
 def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
-    with pytest.raises(DataError, match=r"no feature column 'width'.*did you mean 'Width'\?"):
+    with pytest.raises(
+        DataError, match=r"'width', which spec\.training\.data\.features.*'Width'\?"
+    ):
         read(data, write(data, "points.csv", "Width,y\n1,2\n"), features=["width"])
 
 
@@ -198,7 +230,7 @@ def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
 def test_files_of_a_folder_need_the_same_columns(data: Path, first: str, second: str) -> None:
     for name, header in (("a.csv", first), ("b.csv", second)):
         write(data, name, f"{header}\n{','.join('1' for _ in header.split(','))}\n")
-    with pytest.raises(DataError, match=r"^/data/b\.csv: .*'z'"):
+    with pytest.raises(DataError, match=r"^file:///data/b\.csv .*: .*'z'"):
         read(data, "")
 
 

@@ -163,7 +163,7 @@ def test_the_example_is_a_row_that_the_model_takes() -> None:
 
 def test_an_estimator_that_cannot_be_fitted_is_the_users_to_repair() -> None:
     naive = {"class": "sklearn.naive_bayes.MultinomialNB"}
-    with pytest.raises(SpecError, match=r"^training\.estimator: .*MultinomialNB cannot be fitted"):
+    with pytest.raises(SpecError, match=r"^spec\.training\.estimator: .*NB cannot be fitted"):
         trained({"x": X, "y": LABELS}, naive)
 
 

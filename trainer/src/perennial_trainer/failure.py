@@ -21,10 +21,13 @@ class SpecError(UserError):
 
 
 class Terminated(Outage):
-    """The run was told to end, by its deadline or by its node."""
+    """The run was told to end; a signal does not say by whom."""
 
     def __init__(self) -> None:
-        super().__init__("the run was ended from outside, by training.timeoutSeconds or its node")
+        super().__init__(
+            "the run was ended from outside before it was done (SIGTERM): at"
+            " spec.training.timeoutSeconds, by its node, or by the end of `perennial run`"
+        )
 
 
 class ExitCode(IntEnum):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from threading import Thread
-from types import FrameType
+from threading import Event, Thread
 
 from perennial_trainer.failure import ExitCode, Terminated
 
@@ -15,20 +14,23 @@ _REPORT_SECONDS = 15.0
 
 
 def end_on_sigterm(report: Callable[[Terminated], object]) -> None:
-    """Report and exit at once when SIGTERM comes.
+    """Report and exit when SIGTERM comes.
 
     Without a handler the first process of a container ignores the signal; and an exception raised
-    by the handler could be caught by the library that it interrupts.
+    by the handler could be caught by the library that it interrupts. The run goes on until the
+    report is done, for it may hold a lock that the report needs.
 
     Args:
-        report: Called in a thread of its own, for the run's event loop is held up meanwhile.
+        report: Called in a thread of its own, for the run's event loop may be held up.
     """
+    told = Event()
+    Thread(target=_end_when, args=(told, report), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: told.set())
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        reporting = Thread(target=report, args=(Terminated(),), daemon=True)
-        reporting.start()
-        reporting.join(_REPORT_SECONDS)
-        os._exit(ExitCode.TERMINATED)
 
-    signal.signal(signal.SIGTERM, end)
+def _end_when(told: Event, report: Callable[[Terminated], object]) -> None:
+    told.wait()
+    reporting = Thread(target=report, args=(Terminated(),), daemon=True)
+    reporting.start()
+    reporting.join(_REPORT_SECONDS)
+    os._exit(ExitCode.TERMINATED)

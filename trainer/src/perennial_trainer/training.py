@@ -91,7 +91,7 @@ def _fit(estimator: Any, part: Part, name: str) -> None:
         estimator.fit(part.features, part.target)
     except Exception as error:  # whatever it raises, spec or data have to change
         raise SpecError(
-            f"training.estimator: {name} cannot be fitted to this data: {brief(error)}"
+            f"spec.training.estimator: {name} cannot be fitted to this data: {brief(error)}"
         ) from error
 
 

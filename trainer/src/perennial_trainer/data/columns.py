@@ -75,7 +75,7 @@ def _not_taken(rows: Rows, name: str, arrow_type: pa.DataType) -> str:
     what = "dates or times" if pa.types.is_temporal(arrow_type) else str(arrow_type)
     return (
         f"holds {what}, which estimators do not take; turn it into numbers or text, or list the"
-        " columns to use in training.data.features"
+        " columns to use in spec.training.data.features"
     )
 
 

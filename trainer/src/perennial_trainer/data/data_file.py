@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,10 +18,17 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 class DataFile:
     """A file that can be opened, more than once if need be."""
 
-    name: str
-    """As the user knows it; error messages begin with it."""
+    uri: str
+    """As the user writes it, but for secrets; its suffix may tell the format."""
     open: Callable[[], pa.NativeFile]
     """Open its bytes, seekable. May raise DataError and Outage."""
+    path: Path | None = None
+    """Where the file is, when that is not where the URI says."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages, which begin with it."""
+        return self.uri if self.path is None else f"{self.uri} (here {self.path})"
 
     def open_text(self) -> pa.NativeFile:
         """Open it decompressed.

@@ -26,13 +26,18 @@ _COLUMN_TYPES = {
 class Dataset:
     """Features and target of all rows."""
 
-    name: str
-    """What to call the data in messages."""
+    source: Rows
+    """Where the rows come from, for messages; without their values."""
     inputs: tuple[Column, ...]
     """A feature is nullable when some row misses it."""
     features: pd.DataFrame
     """Shape (rows, features): numbers and bools as float64, texts as objects, missing as NaN."""
     target: Target
+
+    @property
+    def name(self) -> str:
+        """What to call the data in messages."""
+        return self.source.name
 
     @property
     def count(self) -> int:
@@ -62,7 +67,7 @@ def build_dataset(rows: Rows, task: Task) -> Dataset:
         Column(name=name, type=_COLUMN_TYPES[kind], nullable=missing[name])
         for name, kind in kinds.items()
     )
-    return Dataset(rows.name, inputs, _frame(inputs, numeric, matrix, columns), target)
+    return Dataset(rows.without_values(), inputs, _frame(inputs, numeric, matrix, columns), target)
 
 
 def _check_numbers(rows: Rows, name: str, values: Array) -> bool:
@@ -94,7 +99,7 @@ def _checked_texts(rows: Rows, name: str) -> Array:
 def _no_values(rows: Rows, name: str) -> DataError:
     return DataError(
         f"{rows.name}: column {name!r} has no value in any row; fill it, or list the columns to use"
-        " in training.data.features"
+        " in spec.training.data.features"
     )
 
 

@@ -55,14 +55,16 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
         SpecError: The suffix tells no format and the spec does neither.
         Outage: The file cannot be read just now.
     """
-    kind = data.format or format_by_suffix(file.name)
+    kind = data.format or format_by_suffix(file.uri)
     if kind is None:
         raise SpecError(
             f"{file.name}: the suffix tells no format (known: {', '.join(FORMATS)});"
-            " set training.data.format"
+            " set spec.training.data.format"
         )
     if data.delimiter is not None and kind is not DataFormat.CSV:
-        raise SpecError(f"training.data.delimiter: {file.name} is {kind}, only csv has delimiters")
+        raise SpecError(
+            f"spec.training.data.delimiter: {file.name} is {kind}, and only csv has delimiters"
+        )
     try:
         table = _table(file, kind, data)
         table.column_names  # noqa: B018 - decodes the names, which pyarrow does not until asked
@@ -80,7 +82,7 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
 def _table(file: DataFile, kind: DataFormat, data: DataSpec) -> pa.Table:
     match kind:
         case DataFormat.CSV:
-            return read_csv(file, data.delimiter or _delimiter(file.name))
+            return read_csv(file, data.delimiter or _delimiter(file.uri))
         case DataFormat.JSON_LINES:
             return read_json_lines(file)
         case DataFormat.PARQUET:

@@ -53,7 +53,7 @@ def divide(dataset: Dataset, holdout: Holdout, task: Task) -> Division:
     if task is Task.CLASSIFICATION and len(pd.unique(division.training.target)) == 1:
         raise DataError(
             f"{dataset.name}: all but the {held} rows of the holdout are of one class; a classifier"
-            " needs two or more to train on (training.data.holdout)"
+            " needs two or more to train on (spec.training.data.holdout)"
         )
     return division
 
@@ -63,8 +63,8 @@ def _check_sizes(dataset: Dataset, held: int, holdout: Holdout) -> None:
     if held < _FEWEST_ROWS or rows - held < _FEWEST_ROWS:
         raise DataError(
             f"{dataset.name}: {rows} {'row is' if rows == 1 else 'rows are'} too few;"
-            f" training.data.holdout.fraction {holdout.fraction} leaves {rows - held} for training"
-            f" and {held} to measure on, and each needs {_FEWEST_ROWS} or more"
+            f" spec.training.data.holdout.fraction {holdout.fraction} leaves {rows - held} for"
+            f" training and {held} to measure on, and each needs {_FEWEST_ROWS} or more"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -32,23 +32,41 @@ def local_files(
     Raises:
         DataError: There is no such file, or the folder or pattern holds none.
     """
-    shown = unquote(uri.removeprefix("file://"))
-    path = _mapped(shown, data_directory)
-    if "*" in shown:
-        found = [Path(name) for name in sorted(glob.glob(_star_only(path), recursive=True))]
-        return _files(shown, [file for file in found if file.is_file()], path, is_data=None)
-    if path.is_dir():
-        return _files(shown, sorted(path.iterdir()), path, is_data)
-    if not path.exists():
-        raise DataError(f"{shown}: there is no such file{_neighbours(path)}")
-    return (DataFile(shown, partial(_open, path, shown)),)
+    wanted = PurePosixPath(unquote(uri.removeprefix("file://")))
+    root = _root(wanted, data_directory)
+    path = root.path / wanted.relative_to(root.name)
+    if "*" in str(wanted):
+        matches = [Path(name) for name in sorted(glob.glob(_star_only(path), recursive=True))]
+        found, problem = [file for file in matches if file.is_file()], "no file matches"
+    elif path.is_dir():
+        found = [file for file in sorted(path.iterdir()) if _is_visible_data(file, is_data)]
+        problem = "the folder has no data files"
+    else:
+        found, problem = [path] if path.exists() else [], "there is no such file"
+    if not found:
+        raise DataError(f"{root.file(path).name}: {problem}{_neighbours(path)}")
+    return tuple(map(root.file, found))
 
 
-def _mapped(shown: str, data_directory: Path) -> Path:
-    path = PurePosixPath(shown)
-    if path.is_relative_to(DATA_MOUNT):
-        return data_directory / path.relative_to(DATA_MOUNT)
-    return Path(path)
+@dataclass(frozen=True)
+class _Root:
+    """A folder, by its name in URIs and by where it is."""
+
+    name: PurePosixPath
+    path: Path
+
+    def file(self, path: Path) -> DataFile:
+        """Return the file at a path below."""
+        name = self.name / path.relative_to(self.path)
+        moved = None if str(name) == str(path) else path
+        file: DataFile = DataFile(f"file://{name}", lambda: _open(path, file.name), moved)
+        return file
+
+
+def _root(wanted: PurePosixPath, data_directory: Path) -> _Root:
+    if wanted.is_relative_to(DATA_MOUNT):
+        return _Root(PurePosixPath(DATA_MOUNT), data_directory)
+    return _Root(PurePosixPath("/"), Path("/"))
 
 
 def _star_only(path: Path) -> str:
@@ -56,23 +74,8 @@ def _star_only(path: Path) -> str:
     return str(path).replace("[", "[[]").replace("?", "[?]")
 
 
-def _files(
-    shown: str, found: list[Path], place: Path, is_data: Callable[[str], bool] | None
-) -> tuple[DataFile, ...]:
-    files = [
-        file
-        for file in found
-        if is_data is None
-        or (file.is_file() and not file.name.startswith((".", "_")) and is_data(file.name))
-    ]
-    if not files:
-        what = "no file matches" if is_data is None else "the folder has no data files"
-        raise DataError(f"{shown}: {what}{_neighbours(place)}")
-    folder = PurePosixPath(shown) if is_data else PurePosixPath(shown).parent
-    return tuple(
-        DataFile(str(folder / file.name), partial(_open, file, str(folder / file.name)))
-        for file in files
-    )
+def _is_visible_data(file: Path, is_data: Callable[[str], bool]) -> bool:
+    return file.is_file() and not file.name.startswith((".", "_")) and is_data(file.name)
 
 
 def _neighbours(path: Path) -> str:
@@ -87,10 +90,10 @@ def _neighbours(path: Path) -> str:
     return f"; the folder has: {', '.join(names[:_NAMES_SHOWN])}{more}"
 
 
-def _open(path: Path, shown: str) -> pa.NativeFile:
+def _open(path: Path, name: str) -> pa.NativeFile:
     try:
         return pa.OSFile(str(path))
     except (FileNotFoundError, PermissionError) as error:
-        raise DataError(f"{shown}: cannot be opened: {error.strerror or error}") from error
+        raise DataError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except OSError as error:
-        raise Outage(f"{shown}: cannot be read: {error}") from error
+        raise Outage(f"{name}: cannot be read: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -38,7 +38,7 @@ class Rows:
         """What to call the data in messages about all of it."""
         if len(self.files) == 1:
             return self.files[0].name
-        return f"{self.files[0].name} to {self.files[-1].name} ({len(self.files)} files)"
+        return f"{self.files[0].name} and {len(self.files) - 1} more"
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Yield the values of a column, piece by piece."""
@@ -48,6 +48,11 @@ class Rows:
     def types(self, column: str) -> list[tuple[str, pa.DataType]]:
         """Return the type that a column has in each file, by the file's name."""
         return [(file.name, file.table.schema.field(column).type) for file in self.files]
+
+    def without_values(self) -> Rows:
+        """Return rows that still know their places, and need no memory."""
+        files = (replace(file, table=file.table.select([])) for file in self.files)
+        return Rows(tuple(files), (), self.target)
 
     def place(self, row: int) -> str:
         """Return file and line of a row, for messages."""
@@ -114,19 +119,19 @@ def _check_header(file: FileTable, wanted: list[str]) -> None:
             position = names.index(name) + 1
             raise DataError(
                 f"{file.name}: column {position} has no name; give it one, or list the columns to"
-                " use in training.data.features"
+                " use in spec.training.data.features"
             )
         if name not in names:
             raise DataError(
-                f"{file.name}: there is no {_role(name, wanted)} column {name!r};"
+                f"{file.name}: there is no column {name!r}, which {_field(name, wanted)} names;"
                 f" {_columns_there_are(name, names)}"
             )
         if names.count(name) > 1:
             raise DataError(f"{file.name}: the header names column {name!r} twice")
 
 
-def _role(name: str, wanted: list[str]) -> str:
-    return "target" if name == wanted[-1] else "feature"
+def _field(name: str, wanted: list[str]) -> str:
+    return f"spec.training.data.{'target' if name == wanted[-1] else 'features'}"
 
 
 def _columns_there_are(name: str, names: list[str]) -> str:
@@ -142,5 +147,5 @@ def _check_same_columns(first: FileTable, file: FileTable) -> None:
         raise DataError(
             f"{file.name}: has the columns {', '.join(map(repr, extra))}, which {first.name} does"
             " not have; give all files the same columns, or list those to use in"
-            " training.data.features"
+            " spec.training.data.features"
         )

@@ -59,7 +59,7 @@ def _authorization(credentials: Path) -> dict[str, str]:
         return {}
     if username is None or password is None:
         raise SpecError(
-            "training.data.credentialsSecret: give token, or both username and password"
+            "spec.training.data.credentialsSecret: give token, or both username and password"
         )
     pair = b64encode(f"{username}:{password}".encode()).decode()
     return {"Authorization": f"Basic {pair}"}
@@ -72,7 +72,7 @@ def _secret(file: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(
-            f"training.data.credentialsSecret: {file.name} cannot be read: {error}"
+            f"spec.training.data.credentialsSecret: {file.name} cannot be read: {error}"
         ) from error
 
 
@@ -101,7 +101,7 @@ def _fetch(uri: str, shown: str, headers: dict[str, str]) -> bytes:
 def _refusal(shown: str, status: int, reason: str) -> DataError | Outage:
     answer = f"{shown}: the server answers {status} {reason}"
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return DataError(f"{answer}; check training.data.credentialsSecret")
+        return DataError(f"{answer}; check spec.training.data.credentialsSecret")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_REFUSALS:
         return Outage(answer)
     return DataError(answer)

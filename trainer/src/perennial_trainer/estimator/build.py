@@ -12,7 +12,7 @@ from perennial_core.resource import EstimatorSpec
 from perennial_trainer.estimator.classes import find_class
 from perennial_trainer.failure import SpecError, brief
 
-_FIELD = "training.estimator"
+_FIELD = "spec.training.estimator"
 _TASKS = {"regressor": Task.REGRESSION, "classifier": Task.CLASSIFICATION}
 
 

@@ -41,8 +41,9 @@ def _is_allowed(module: str, allowed_modules: Sequence[str]) -> bool:
 
 def _not_allowed(field: str, path: str, allowed_modules: Sequence[str]) -> SpecError:
     return SpecError(
-        f"{field}: {path} is not allowed; classes may come from:"
-        f" {', '.join(allowed_modules)} (chart value operator.allowedModules)"
+        f"{field}: {path} is not allowed; classes may come from: {', '.join(allowed_modules)};"
+        " to allow more, set PERENNIAL_ALLOWED_MODULES to a JSON list of them (chart value"
+        " operator.allowedModules)"
     )
 
 

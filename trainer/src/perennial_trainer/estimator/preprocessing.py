@@ -70,17 +70,18 @@ def _check_categories(dataset: Dataset, name: str) -> None:
     if _MOSTLY_NUMBERS <= numeric.mean() < 1:
         odd = categories[~numeric].iloc[0]
         raise DataError(
-            f"{dataset.name}: column {name!r} holds numbers, but also {odd!r} (row"
-            f" {_first(dataset, name, odd)}); correct that, or give a pipeline in"
-            " training.estimator.steps if these are names of categories"
+            f"{_place(dataset, name, odd)}: column {name!r} holds {odd!r}, and else numbers;"
+            " correct that, or give a pipeline in spec.training.estimator.steps if these are names"
+            " of categories"
         )
     if len(categories) > MOST_CATEGORIES:
         raise DataError(
             f"{dataset.name}: column {name!r} holds {len(categories)} different texts, too many for"
-            f" categories ({MOST_CATEGORIES}); list the columns to use in training.data.features,"
-            " or give a pipeline in training.estimator.steps"
+            f" categories ({MOST_CATEGORIES}); list the columns to use in"
+            " spec.training.data.features, or give a pipeline in spec.training.estimator.steps"
         )
 
 
-def _first(dataset: Dataset, name: str, value: str) -> int:
-    return int((dataset.features[name] == value).to_numpy().argmax()) + 1
+def _place(dataset: Dataset, name: str, value: str) -> str:
+    """Return where a value stands first."""
+    return dataset.source.place(int((dataset.features[name] == value).to_numpy().argmax()))

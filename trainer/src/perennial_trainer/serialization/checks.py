@@ -78,9 +78,11 @@ def _predict(estimator: Any, rows: pd.DataFrame, signature: Signature) -> Predic
         predictions = estimator_predictions(estimator, rows, signature)
     except Exception as error:  # whatever it raises, spec or data have to change
         raise SpecError(
-            f"training.estimator: it cannot predict for its own data: {brief(error)}"
+            f"spec.training.estimator: it cannot predict for its own data: {brief(error)}"
         ) from error
     numbers = predictions.values if signature.task is Task.REGRESSION else predictions.probabilities
     if numbers is not None and not np.isfinite(numbers).all():
-        raise SpecError("training.estimator: it does not predict a finite number for every row")
+        raise SpecError(
+            "spec.training.estimator: it does not predict a finite number for every row"
+        )
     return predictions

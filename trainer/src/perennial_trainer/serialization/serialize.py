@@ -71,7 +71,7 @@ def serialize(
         except (NotConvertible, ArtifactUnusable, InstanceRefused, Disparity) as error:
             problems.setdefault(brief(error, 200), attempt.name)
     raise SpecError(
-        "training.estimator: nothing can be published that predicts the same: "
+        "spec.training.estimator: nothing can be published that predicts the same: "
         + "; ".join(f"as {name}: {problem}" for problem, name in problems.items())
     )
 
