@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from builders import NOW, manifest_body
+from serving import approve_and_serve
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.impute import SimpleImputer
@@ -86,7 +87,7 @@ async def publish(
     publication = await registry.publish(key, body, model.serialized.artifact, started=NOW)
     serving = Serving(version=publication.version, digest=body.digest)
     if serve:
-        await registry.set_serving(key, serving)
+        await approve_and_serve(registry, key, serving.version, serving.digest)
     return serving
 
 

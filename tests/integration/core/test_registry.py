@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from builders import NOW, manifest_body
 from registry_audit import registry_faults, registry_keys
+from serving import APPROVAL, DENIAL, approve_and_serve
 
 from perennial_core.identity import Digest, ModelKey, Version, digest_of
 from perennial_core.registry import (
     ArtifactCorrupt,
     ArtifactTooLarge,
+    Decision,
     Failure,
+    NotApproved,
     Publication,
     Registry,
     RegistryRefused,
@@ -179,7 +183,7 @@ async def test_runs_are_read_back_newest_first(registry: Registry, key: ModelKey
 async def test_what_serves_and_what_failed_is_read_back(registry: Registry, key: ModelKey) -> None:
     await publish(registry, key, b"a", b"b")
     serving = Serving(version=Version(1), digest=digest_of(b"a"))
-    await registry.set_serving(key, serving)
+    await approve_and_serve(registry, key, 1, digest_of(b"a"))
     await registry.record_failure(key, Version(2), failure("ÿ: first"))
     await registry.record_failure(key, Version(2), failure("ÿ: second"))
     snapshot = await registry.snapshot(key)
@@ -188,11 +192,63 @@ async def test_what_serves_and_what_failed_is_read_back(registry: Registry, key:
     assert (snapshot.latest, snapshot.versions) == (2, (1, 2))
 
 
+async def test_a_decision_is_written_once(registry: Registry, key: ModelKey) -> None:
+    await publish(registry, key, b"a", b"b")
+    assert await registry.decide(key, Version(1), APPROVAL) == APPROVAL
+    assert await registry.decide(key, Version(1), DENIAL) == APPROVAL
+    assert await registry.decide(key, Version(2), DENIAL) == DENIAL
+    decisions = (await registry.snapshot(key)).decisions
+    assert decisions == {1: APPROVAL, 2: DENIAL}
+
+
+async def test_of_decisions_at_once_one_stands(registry: Registry, key: ModelKey) -> None:
+    await publish(registry, key, b"a")
+    decisions = [APPROVAL, DENIAL] * 10
+    told = await asyncio.gather(*(registry.decide(key, Version(1), it) for it in decisions))
+    assert set(told) == {(await registry.snapshot(key)).decisions[Version(1)]}
+
+
+async def test_a_version_that_is_not_there_cannot_be_decided_on(
+    registry: Registry, key: ModelKey
+) -> None:
+    await publish(registry, key, b"1", b"2")
+    await registry.retain(key, limit=1, protected=[])
+    for version in (1, 3):
+        with pytest.raises(VersionNotFound, match=f"version {version} is not in the registry"):
+            await registry.decide(key, Version(version), APPROVAL)
+    assert (await registry.snapshot(key)).decisions == {}
+
+
+@pytest.mark.parametrize("decision", [None, DENIAL])
+async def test_only_an_approved_version_serves(
+    registry: Registry, key: ModelKey, decision: Decision | None
+) -> None:
+    await publish(registry, key, b"a", b"b")
+    await approve_and_serve(registry, key, 1, digest_of(b"a"))
+    if decision is not None:
+        await registry.decide(key, Version(2), decision)
+    with pytest.raises(NotApproved, match="version 2 is not approved"):
+        await registry.set_serving(key, Serving(version=Version(2), digest=digest_of(b"b")))
+    serving = await registry.serving(key)
+    assert serving is not None
+    assert serving.version == 1
+
+
+async def test_retention_forgets_the_decisions_on_versions_that_are_gone(
+    registry: Registry, key: ModelKey
+) -> None:
+    await publish(registry, key, b"1", b"2", b"3")
+    for version in (1, 2, 3):
+        await registry.decide(key, Version(version), APPROVAL)
+    await registry.retain(key, limit=1, protected=[])
+    assert set((await registry.snapshot(key)).decisions) == {3}
+
+
 async def test_retention_keeps_the_newest_the_serving_and_the_protected(
     registry: Registry, key: ModelKey, client: Any
 ) -> None:
     await publish(registry, key, b"1", b"2", b"3", b"4", b"5", b"6", b"7")
-    await registry.set_serving(key, Serving(version=Version(2), digest=digest_of(b"2")))
+    await approve_and_serve(registry, key, 2, digest_of(b"2"))
     removed = await registry.retain(key, limit=2, protected=[Version(4), Version(99)])
     assert removed == [1, 3, 5]
     assert (await registry.snapshot(key)).versions == (2, 4, 6, 7)
@@ -231,7 +287,7 @@ async def test_retention_forgets_the_failures_of_versions_that_are_gone(
 
 async def test_a_purge_leaves_no_key(registry: Registry, key: ModelKey, client: Any) -> None:
     await publish(registry, key, *(b"%d" % number for number in range(20)))
-    await registry.set_serving(key, Serving(version=Version(1), digest=digest_of(b"0")))
+    await approve_and_serve(registry, key, 1, digest_of(b"0"))
     await registry.record_failure(key, Version(2), failure())
     await registry.retain(key, limit=3, protected=[])
     await registry.purge(key)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, manifest_body
+from serving import approve_and_serve
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.identity import ModelKey, Version, digest_of
@@ -18,7 +19,6 @@ from perennial_core.registry import (
     RegistryUnavailable,
     Run,
     RunOutcome,
-    Serving,
     hints,
 )
 from perennial_core.registry.keys import EVENTS
@@ -59,11 +59,12 @@ async def test_every_change_gives_a_hint(
     await registry.purge(KEY)
     await registry.publish(KEY, manifest_body(KEY, b"a"), b"a", started=NOW)
     await registry.record_run(KEY, RUN)
-    await registry.set_serving(KEY, Serving(version=Version(1), digest=digest_of(b"a")))
+    await approve_and_serve(registry, KEY, 1, digest_of(b"a"))
     await registry.record_run(OTHER, RUN)
-    assert [await next_hint(events) for _ in range(4)] == [
+    assert [await next_hint(events) for _ in range(5)] == [
         Event(KEY, EventKind.PUBLISHED, Version(1)),
         Event(KEY, EventKind.RUN, None),
+        Event(KEY, EventKind.DECIDED, Version(1)),
         Event(KEY, EventKind.SERVING, Version(1)),
         Event(OTHER, EventKind.RUN, None),
     ]
@@ -82,9 +83,10 @@ async def test_a_repeated_publish_tells_again_for_the_first_may_have_died_before
 async def test_hints_are_heard_in_order_over_idle_times(
     registry: Registry, events: AsyncIterator[Event | None]
 ) -> None:
+    await registry.purge(KEY)
     for version in range(1, 13):
-        serving = Serving(version=Version(version), digest=digest_of(b"a"))
-        await registry.set_serving(KEY, serving)
+        body = manifest_body(KEY, b"a", f"run-{version}")
+        await registry.publish(KEY, body, b"a", started=NOW)
         if version % 3 == 0:
             heard = [await next_hint(events) for _ in range(3)]
             assert [event.version for event in heard] == [version - 2, version - 1, version]

@@ -20,9 +20,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from registry_audit import registry_faults, registry_keys
+from serving import APPROVAL, DENIAL
 
 from perennial_core.identity import ModelKey, Version, digest_of
-from perennial_core.registry import Failure, Registry, Run, RunOutcome, Serving
+from perennial_core.registry import (
+    Decision,
+    Failure,
+    NotApproved,
+    Registry,
+    Run,
+    RunOutcome,
+    Serving,
+    VersionNotFound,
+)
 from perennial_core.registry.keys import ModelKeys
 from perennial_core.registry.retention import expired
 from perennial_core.settings import RegistrySettings
@@ -59,6 +69,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.records: list[str] = []  # run ids, newest first
         self.serving: Version | None = None
         self.failures: set[Version] = set()
+        self.decisions: dict[Version, Decision] = {}
         self.loop.run(self.registry.purge(self.key))
 
     def teardown(self) -> None:
@@ -83,6 +94,16 @@ class RegistryMachine(RuleBasedStateMachine):
         self.loop.run(self.registry.record_run(self.key, SKIPPED))
         self.records.insert(0, SKIPPED.run_id)
 
+    @rule(version=VERSIONS, decision=st.sampled_from([APPROVAL, DENIAL]))
+    def decide(self, version: Version, decision: Decision) -> None:
+        deciding = self.registry.decide(self.key, version, decision)
+        if version not in self.retained:
+            with pytest.raises(VersionNotFound):
+                self.loop.run(deciding)
+            return
+        standing = self.decisions.setdefault(version, decision)
+        assert self.loop.run(deciding) == standing
+
     @rule(choice=st.integers(0, 99))
     def set_serving(self, choice: int) -> None:
         if not self.retained:
@@ -90,6 +111,10 @@ class RegistryMachine(RuleBasedStateMachine):
         version = sorted(self.retained)[choice % len(self.retained)]
         digest = digest_of(artifact_of(self.retained[version]))
         serving = Serving(version=version, digest=digest)
+        if self.decisions.get(version) != APPROVAL:
+            with pytest.raises(NotApproved):
+                self.loop.run(self.registry.set_serving(self.key, serving))
+            return
         self.loop.run(self.registry.set_serving(self.key, serving))
         self.serving = version
 
@@ -146,6 +171,7 @@ class RegistryMachine(RuleBasedStateMachine):
         assert (snapshot.latest or 0) == self.latest
         assert snapshot.versions == tuple(sorted(self.retained))
         assert (snapshot.serving.version if snapshot.serving else None) == self.serving
+        assert snapshot.decisions == self.decisions
         assert set(snapshot.failures) == self.failures
         assert (snapshot.last_run.run_id if snapshot.last_run else None) == (
             self.records[0] if self.records else None
@@ -168,6 +194,7 @@ class RegistryMachine(RuleBasedStateMachine):
             *({"versions"} if self.retained else ()),
             *({"runs"} if self.records else ()),
             *({"serving"} if self.serving else ()),
+            *({"decisions"} if self.decisions else ()),
             *({"failures"} if self.failures else ()),
             *(f"run:{run}" for run in self.runs),
             *(f"manifest:{version}" for version in self.retained),
@@ -211,12 +238,13 @@ class RegistryMachine(RuleBasedStateMachine):
     def _removed(self, versions: list[Version]) -> None:
         for version in versions:
             self.retained.pop(version, None)
+            self.decisions.pop(version, None)
         if versions:
             self.failures &= set(self.retained)
 
     def _forget(self) -> None:
         self.latest, self.serving = 0, None
-        for known in (self.retained, self.runs, self.records, self.failures):
+        for known in (self.retained, self.runs, self.records, self.failures, self.decisions):
             known.clear()
 
 

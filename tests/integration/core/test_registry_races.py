@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from builders import NOW, manifest_body
 from registry_audit import registry_faults, registry_keys
+from serving import approve_and_serve
 
 from perennial_core.identity import ModelKey, Version, digest_of
-from perennial_core.registry import Registry, RegistryUnavailable, Serving
+from perennial_core.registry import Registry, RegistryUnavailable
 
 Interference = Callable[[Registry, ModelKey], Awaitable[object]]
 
@@ -23,7 +24,7 @@ async def publish(registry: Registry, key: ModelKey, artifact: bytes, run: str) 
 
 async def serve(registry: Registry, key: ModelKey, version: int) -> None:
     manifest = await registry.manifest(key, Version(version))
-    await registry.set_serving(key, Serving(version=manifest.version, digest=manifest.digest))
+    await approve_and_serve(registry, key, version, manifest.digest)
 
 
 def before_the_script(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from builders import NOW, manifest_body
 from registry_audit import registry_faults, registry_keys
+from serving import APPROVAL, approve_and_serve
 
 from perennial_cli.local.redis_server import RedisServer, free_port
 from perennial_core.identity import ModelKey, Version, digest_of
@@ -47,6 +48,7 @@ EVERY_KIND_OF_STEP: list[Callable[[Registry], Awaitable[object]]] = [
     lambda registry: publish(registry, b"artifact"),
     lambda registry: registry.record_run(KEY, RUN),
     lambda registry: registry.set_serving(KEY, Serving(version=Version(1), digest=digest_of(b""))),
+    lambda registry: registry.decide(KEY, Version(1), APPROVAL),
     lambda registry: registry.retain(KEY, limit=1, protected=[]),
     lambda registry: registry.purge(KEY),
     lambda registry: anext(registry.events()),
@@ -103,7 +105,7 @@ async def test_a_publish_is_done_though_nobody_can_be_told(
     async with Registry.from_settings(RegistrySettings(url=url)) as registry:
         assert await publish(registry, b"artifact") == Publication(Version(1), False)
         await registry.record_run(KEY, RUN)
-        await registry.set_serving(KEY, Serving(version=Version(1), digest=digest_of(b"artifact")))
+        await approve_and_serve(registry, KEY, 1, digest_of(b"artifact"))
     assert await registry_faults(client, KEY) == []
     assert await client.exists(EVENTS) == 0
 

@@ -8,6 +8,7 @@ from typing import Any
 import redis.asyncio
 from builders import NOW, manifest_body
 from redis.crc import key_slot
+from serving import APPROVAL
 
 from perennial_core.identity import ModelKey, Version, digest_of
 from perennial_core.registry import Failure, Registry, Run, RunOutcome, Serving
@@ -37,6 +38,7 @@ async def use_everything(registry: Used, key: ModelKey) -> None:
         body = manifest_body(key, artifact, f"run-{number}")
         await registry.publish(key, body, artifact, started=NOW)
     await registry.record_run(key, run)
+    await registry.decide(key, Version(4), APPROVAL)
     await registry.set_serving(key, Serving(version=Version(4), digest=digest_of(b"c")))
     await registry.ping()
     await registry.latest(key)

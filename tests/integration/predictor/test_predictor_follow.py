@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from served_models import line, mixed, publish
+from serving import approve_and_serve, serve_unchecked
 
 from perennial_cli.local.redis_server import RedisServer
-from perennial_core.identity import ModelKey, digest_of
+from perennial_core.identity import ModelKey, Version, digest_of
 from perennial_core.registry import Registry, Serving
 from perennial_core.settings import PredictorSettings, RegistrySettings
 from perennial_predictor.cache import VersionCache
@@ -93,11 +94,12 @@ async def test_a_version_that_fails_its_warm_up_is_never_ready(
 
 
 async def test_a_version_that_is_not_there_is_named_and_served_once_it_is(
-    registry: Registry, key: ModelKey, tmp_path: Path
+    registry: Registry, registry_settings: RegistrySettings, key: ModelKey, tmp_path: Path
 ) -> None:
+    lost = Serving(version=Version(1), digest=digest_of(b"not there"))
     async with following(registry, key, tmp_path) as follower:
         await said(follower, lambda it: "names no version to serve yet" in str(it.reason))
-        await registry.set_serving(key, Serving(version=1, digest=digest_of(b"not there")))
+        await serve_unchecked(registry_settings, key, lost)
         await said(follower, lambda it: "version 1 is not in the registry" in str(it.reason))
         await publish(registry, key, line(1))
         await said(follower, lambda it: it.version == 1 and it.problem is None)
@@ -121,7 +123,7 @@ async def test_a_version_with_another_digest_than_it_should_have_is_not_swapped_
     second = await publish(registry, key, line(2), serve=False)
     async with following(registry, key, tmp_path) as follower:
         await serves(follower, 1)
-        await registry.set_serving(key, Serving(version=second.version, digest=first.digest))
+        await approve_and_serve(registry, key, second.version, first.digest)
         readiness = await said(follower, lambda it: it.problem is not None)
         assert (readiness.ready, readiness.version, readiness.expected_version) == (True, 1, 2)
         assert second.digest in str(readiness.problem)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from predictor_process import PredictorProcess
 from served_models import line, plane, published
+from serving import approve_and_serve
 
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
@@ -114,7 +115,7 @@ def test_a_published_version_is_served_only_when_the_registry_says_so(
 
     async def serve() -> None:
         async with Registry.from_settings(registry_settings) as registry:
-            await registry.set_serving(key, serving)
+            await approve_and_serve(registry, key, serving.version, serving.digest)
 
     with PredictorProcess(tmp_path, registry_settings, model=str(key)) as process:
         process.answers()

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv
+from serving import approve_and_serve, serve_unchecked
 from trainer_builders import LINEAR, LOGISTIC, order, settings
 
 from perennial_cli.local.redis_server import RedisServer
@@ -149,7 +150,7 @@ async def test_the_incumbent_is_measured_on_the_same_holdout(
     data(slope=2)
     first = await trainer("one")
     manifest, _ = await served(registry, key, first)
-    await registry.set_serving(key, Serving(version=first, digest=manifest.digest))
+    await approve_and_serve(registry, key, first, manifest.digest)
     data(slope=-2)
     second, _ = await served(registry, key, await trainer("two"))
     metrics = second.metrics
@@ -161,10 +162,15 @@ async def test_the_incumbent_is_measured_on_the_same_holdout(
 
 
 async def test_an_incumbent_that_is_gone_hinders_nothing(
-    trainer: Any, data: Any, registry: Registry, key: ModelKey
+    trainer: Any,
+    data: Any,
+    registry: Registry,
+    registry_settings: RegistrySettings,
+    key: ModelKey,
 ) -> None:
     data()
-    await registry.set_serving(key, Serving(version=Version(41), digest=digest_of(b"gone")))
+    lost = Serving(version=Version(41), digest=digest_of(b"gone"))
+    await serve_unchecked(registry_settings, key, lost)
     manifest, _ = await served(registry, key, await trainer())
     assert manifest.metrics.incumbent_version == 41
     assert "version 41 is not in the registry" in str(manifest.metrics.incumbent_problem)

@@ -153,8 +153,16 @@ def test_every_field_is_read() -> None:
         ("spec.serving.service.type", "External", "spec.serving.service.type: "),
         ("spec.serving.podTemplate.env", [{"name": "PERENNIAL_X"}], "spec.serving.podTemplate.env"),
         ("spec.deletionPolicy", "Keep", "spec.deletionPolicy: "),
-        ("spec.gate", {"metrics": [{"name": "R2", "min": "0"}]}, "spec.gate.metrics.0.name: 'R2' is"),
-        ("spec.gate", {"metrics": [{"name": "r2", "min": "0,8"}]}, "spec.gate.metrics.0.min: '0,8'"),
+        (
+            "spec.gate",
+            {"metrics": [{"name": "R2", "min": "0"}]},
+            "spec.gate.metrics.0.name: 'R2' is",
+        ),
+        (
+            "spec.gate",
+            {"metrics": [{"name": "r2", "min": "0,8"}]},
+            "spec.gate.metrics.0.min: '0,8'",
+        ),
         ("spec.gate", {"metrics": [{"name": "r2"}]}, "spec.gate.metrics.0: give at least one of"),
         ("spec.gate", {"drift": {}}, "spec.gate.drift.max: this field is required"),
         ("spec.gate", {"drift": {"max": "-1"}}, "spec.gate.drift.max: '-1' is not a decimal"),
