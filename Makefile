@@ -34,7 +34,7 @@ IMAGE_LOAD ?= kind load docker-image --name perennial
 IMAGE_PREFIX ?= localhost/perennial
 TAG ?= $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/perennial/Chart.yaml)
 HELM ?= helm
-GENERATED := helm/perennial/files/predictionmodels.yaml manifests/install.yaml manifests/examples/diabetes.yaml
+GENERATED := helm/perennial/files/crds manifests/install.yaml manifests/examples/diabetes.yaml
 
 images: ## build the images of operator, trainer and predictor
 	@set -e; for service in $(SERVICES); do \
@@ -46,7 +46,7 @@ load: ## load the images into the kind cluster
 	$(IMAGE_LOAD) $(SERVICES:%=$(IMAGE_PREFIX)/%:$(TAG))
 
 manifests: $(VENV)/ready ## make what is generated: the CRD in the chart, manifests/
-	$(BIN)/python hack/crd >helm/perennial/files/predictionmodels.yaml
+	$(BIN)/python hack/crd
 	{ cat hack/namespace.yaml; $(HELM) template perennial helm/perennial --namespace perennial \
 	  --kube-version 1.29.0 --no-hooks -f hack/install-values.yaml; } >manifests/install.yaml
 	$(BIN)/python hack/diabetes >manifests/examples/diabetes.yaml

@@ -96,8 +96,8 @@ def _unreachable() -> str | None:
 
 @pytest.fixture(scope="session")
 def crd(cluster: None) -> None:
-    """The CustomResourceDefinition as the code makes it; it stays, for other tests use it too."""
+    """The CustomResourceDefinitions as the code makes them; they stay, for other tests use them."""
     definition = kubectl.run(sys.executable, "-m", "perennial_core.resource.crd")
     kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=definition)
-    name = "crd/predictionmodels.perennial.dev"
-    kubectl.kubectl("wait", "--for=condition=Established", name, "--timeout=30s")
+    names = [f"crd/{name}.perennial.dev" for name in ("predictionmodels", "modelversions")]
+    kubectl.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")

@@ -186,7 +186,7 @@ def test_without_keep_the_chart_takes_models_and_all_else_with_it(installed: str
         assert kubectl.kubectl("get", CRD, "--ignore-not-found") == ""
         kubectl.until(lambda: left(installed), lambda names: names == [], "all is gone", 60)
     finally:
-        definition = str(CHART / "files" / "predictionmodels.yaml")
+        definition = str(CHART / "files" / "crds")
         kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", definition)
         kubectl.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
 

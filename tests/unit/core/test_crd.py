@@ -16,16 +16,17 @@ from pydantic import WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from perennial_core.resource import PredictionModelSpec, crd
+from perennial_core.resource import crd
 from perennial_core.resource.base import VALIDATIONS, Part
-from perennial_core.resource.status import PredictionModelStatus
 from perennial_core.validation import Matching
 
 Node = dict[str, Any]
 
-CRD = crd.custom_resource_definition()
-VERSION = CRD["spec"]["versions"][0]
-SCHEMA = VERSION["schema"]["openAPIV3Schema"]
+VERSIONS = {
+    definition.kind: crd.custom_resource_definition(definition)["spec"]["versions"][0]
+    for definition in crd.DEFINITIONS
+}
+SCHEMAS = {kind: version["schema"]["openAPIV3Schema"] for kind, version in VERSIONS.items()}
 TYPES = {str: "string", int: "integer", bool: "boolean"}
 BOUNDS = {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern", "enum"}
 
@@ -124,8 +125,10 @@ def structure(kind: Any, metadata: list[Any]) -> Node:
 
 
 ALL = [
-    *fields(PredictionModelSpec, SCHEMA["properties"]["spec"], "spec"),
-    *fields(PredictionModelStatus, SCHEMA["properties"]["status"], "status"),
+    field
+    for definition in crd.DEFINITIONS
+    for part, name in ((definition.spec, "spec"), (definition.status, "status"))
+    for field in fields(part, SCHEMAS[definition.kind]["properties"][name], name)
 ]
 every_field = pytest.mark.parametrize("field", ALL, ids=[field.path for field in ALL])
 
@@ -175,7 +178,11 @@ def test_a_field_is_explained_as_its_type_explains_it(field: Field) -> None:
 def test_a_type_has_its_rules(part: type[Part]) -> None:
     extra = part.model_config.get("json_schema_extra", {})
     assert isinstance(extra, dict)
-    nodes = [node for node in objects(SCHEMA) if set(node.get("properties", ())) == names(part)]
+    nodes = [
+        node
+        for node in objects(list(SCHEMAS.values()))
+        if set(node.get("properties", ())) == names(part)
+    ]
     assert nodes
     for node in nodes:
         assert node.get(VALIDATIONS, []) == extra.get(VALIDATIONS, [])
@@ -196,6 +203,11 @@ def objects(node: Any) -> Iterator[Node]:
             yield from objects(value)
 
 
+def all_schemas() -> Iterator[Node]:
+    for schema in SCHEMAS.values():
+        yield from schemas(schema)
+
+
 def schemas(node: Node) -> Iterator[Node]:
     """Yield every schema in a schema."""
     yield node
@@ -208,14 +220,14 @@ def schemas(node: Node) -> Iterator[Node]:
 def test_nothing_is_left_that_a_structural_schema_refuses() -> None:
     refused = {"$ref", "$defs", "definitions", "title", "anyOf", "oneOf", "allOf", "not", "const"}
     refused |= {"nullable", "uniqueItems", "patternProperties", "exclusiveMinimum", "examples"}
-    for node in schemas(SCHEMA):
+    for node in all_schemas():
         assert not refused & set(node), node
         assert "null" not in json.dumps(node.get("enum", []))
         assert node.get("additionalProperties") not in (True, False)
 
 
 def test_every_schema_says_its_type() -> None:
-    for node in schemas(SCHEMA):
+    for node in all_schemas():
         if node.get("x-kubernetes-int-or-string"):
             assert "type" not in node
         elif "type" in node or not node.get("x-kubernetes-preserve-unknown-fields"):
@@ -223,37 +235,39 @@ def test_every_schema_says_its_type() -> None:
 
 
 def test_every_object_says_what_it_holds() -> None:
-    for node in schemas(SCHEMA):
-        if node.get("type") == "object" and node is not SCHEMA["properties"]["metadata"]:
+    of_metadata = [schema["properties"]["metadata"] for schema in SCHEMAS.values()]
+    for node in all_schemas():
+        if node.get("type") == "object" and node not in of_metadata:
             kinds = {"properties", "additionalProperties", "x-kubernetes-preserve-unknown-fields"}
             assert len(kinds & set(node)) == 1, node
 
 
 def test_a_list_that_is_a_map_requires_its_keys() -> None:
-    maps = [node for node in schemas(SCHEMA) if node.get("x-kubernetes-list-type") == "map"]
+    maps = [node for node in all_schemas() if node.get("x-kubernetes-list-type") == "map"]
     assert len(maps) >= 3
     for node in maps:
         assert set(node["x-kubernetes-list-map-keys"]) <= set(node["items"]["required"])
 
 
 def test_no_float_stands_in_the_spec() -> None:
-    assert not [node for node in schemas(SCHEMA) if node.get("type") == "number"]
+    assert not [node for node in all_schemas() if node.get("type") == "number"]
 
 
 def test_columns_and_scale_read_fields_that_exist() -> None:
-    paths = [column["jsonPath"] for column in VERSION["additionalPrinterColumns"]]
-    paths += VERSION["subresources"]["scale"].values()
     known = {f".{field.path}" for field in ALL}
-    for path in paths:
-        base = path.partition("[")[0]
-        assert base in known or base == ".metadata.creationTimestamp", path
+    for version in VERSIONS.values():
+        paths = [column["jsonPath"] for column in version["additionalPrinterColumns"]]
+        paths += version["subresources"].get("scale", {}).values()
+        for path in paths:
+            base = path.partition("[")[0]
+            assert base in known or base == ".metadata.creationTimestamp", path
 
 
-def test_the_command_prints_it() -> None:
+def test_the_command_prints_them() -> None:
     command = [sys.executable, "-m", "perennial_core.resource.crd"]
-    printed = subprocess.run(command, capture_output=True, check=True).stdout
-    assert json.loads(printed) == CRD
-    assert (CRD["metadata"]["name"], CRD["spec"]["scope"]) == (
-        "predictionmodels.perennial.dev",
-        "Namespaced",
-    )
+    printed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert [(item["metadata"]["name"], item["spec"]["scope"]) for item in printed["items"]] == [
+        ("predictionmodels.perennial.dev", "Namespaced"),
+        ("modelversions.perennial.dev", "Namespaced"),
+    ]
+    assert printed["items"] == list(map(crd.custom_resource_definition, crd.DEFINITIONS))

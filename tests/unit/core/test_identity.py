@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from perennial_core.errors import UserError
 from perennial_core.identity import NAME_PATTERN, NAMESPACE_PATTERN, ModelKey, digest_of
 from perennial_core.registry.keys import ModelKeys
-from perennial_core.resource.crd import custom_resource_definition
+from perennial_core.resource.crd import PREDICTION_MODEL, custom_resource_definition
 
-SCHEMA = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+SCHEMA = custom_resource_definition(PREDICTION_MODEL)["spec"]["versions"][0]["schema"][
+    "openAPIV3Schema"
+]
 RULES = " ".join(rule["rule"] for rule in SCHEMA["x-kubernetes-validations"])
 (CRD_PATTERN,) = re.findall(r"metadata\.name\.matches\('(.*?)'\)", RULES)
 CRD_LENGTH = int(re.findall(r"metadata\.name\.size\(\) <= (\d+)", RULES)[0])

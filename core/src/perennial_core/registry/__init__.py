@@ -12,7 +12,6 @@ from perennial_core.registry.errors import (
     VersionNotFound,
 )
 from perennial_core.registry.records import (
-    Answer,
     Decision,
     Event,
     EventKind,
@@ -24,6 +23,7 @@ from perennial_core.registry.records import (
     Snapshot,
 )
 from perennial_core.registry.registry import Registry
+from perennial_core.resource.model_version import Answer
 
 __all__ = [
     "Answer",

@@ -14,6 +14,7 @@ from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Record
 from perennial_core.registry.errors import RegistryRefused
+from perennial_core.resource.model_version import Answer
 from perennial_core.validation import describe
 
 
@@ -55,13 +56,6 @@ class Failure(Record):
     at: datetime
     generation: int = 0
     """The resource's generation at that time: a later one that pins the version tries it again."""
-
-
-class Answer(StrEnum):
-    """What was decided on a version."""
-
-    APPROVED = "Approved"
-    DENIED = "Denied"
 
 
 class Decision(Record):

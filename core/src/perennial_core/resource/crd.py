@@ -1,18 +1,24 @@
-"""Makes the CustomResourceDefinition from the resource's types.
+"""Makes the CustomResourceDefinitions from the resources' types.
 
-``python -m perennial_core.resource.crd`` prints it. The structural schema follows
-https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+``python -m perennial_core.resource.crd`` prints them, as ``kubectl apply`` takes them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import JsonValue
 
-from perennial_core.resource.base import VALIDATIONS, rule
+from perennial_core.resource.base import VALIDATIONS, Part, rule
+from perennial_core.resource.model_version import (
+    MODEL_VERSION_KIND,
+    MODEL_VERSION_PLURAL,
+    ModelVersionSpec,
+    ModelVersionStatus,
+)
 from perennial_core.resource.prediction_model import (
     API_VERSION,
     GROUP,
@@ -21,59 +27,127 @@ from perennial_core.resource.prediction_model import (
     PredictionModelSpec,
 )
 from perennial_core.resource.status import PredictionModelStatus
+from perennial_core.resource.structural import structural_schema
 
-_PRINTER_COLUMNS = [
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
-    ("Serving", "integer", ".status.serving.version", 0),
-    ("Latest", "integer", ".status.latest.version", 0),
-    ("Gate", "string", '.status.conditions[?(@.type=="Gated")].reason', 0),
-    ("Schedule", "string", ".spec.training.schedule", 0),
-    ("Trained", "date", ".status.latest.created", 0),
-    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
-    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
-    ("Age", "date", ".metadata.creationTimestamp", 0),
-]
 
-_NAME_RULES = [
-    rule(
-        "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-        "metadata.name: the Service of the same name allows only lower-case letters, digits and "
-        "dashes, and a letter first",
+@dataclass(frozen=True)
+class Column:
+    """A column of ``kubectl get``; with ``wide`` only of ``kubectl get -o wide``."""
+
+    name: str
+    type: str
+    path: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Definition:
+    """All that a CustomResourceDefinition of ours says."""
+
+    kind: str
+    plural: str
+    short_name: str
+    description: str
+    spec: type[Part]
+    status: type[Part]
+    columns: tuple[Column, ...]
+    rules: tuple[JsonValue, ...] = ()
+    scale: dict[str, str] | None = None
+    """Where the scale subresource finds its numbers."""
+
+
+_READY = '.status.conditions[?(@.type=="Ready")]'
+_AGE = Column("Age", "date", ".metadata.creationTimestamp")
+
+PREDICTION_MODEL = Definition(
+    kind=KIND,
+    plural=PLURAL,
+    short_name="pm",
+    description="The whole life of a model: data, schedule, estimator, gate, rollout, serving.",
+    spec=PredictionModelSpec,
+    status=PredictionModelStatus,
+    columns=(
+        Column("Ready", "string", f"{_READY}.status"),
+        Column("Serving", "integer", ".status.serving.version"),
+        Column("Latest", "integer", ".status.latest.version"),
+        Column("Gate", "string", '.status.conditions[?(@.type=="Gated")].reason'),
+        Column("Schedule", "string", ".spec.training.schedule"),
+        Column("Trained", "date", ".status.latest.created"),
+        Column("Reason", "string", f"{_READY}.reason", wide=True),
+        Column("Message", "string", f"{_READY}.message", wide=True),
+        _AGE,
     ),
-    rule(
-        "self.metadata.name.size() <= 52",
-        "metadata.name: at most 52 characters, for the names of the runs are made from it",
+    rules=(
+        rule(
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "metadata.name: the Service of the same name allows only lower-case letters, digits"
+            " and dashes, and a letter first",
+        ),
+        rule(
+            "self.metadata.name.size() <= 52",
+            "metadata.name: at most 52 characters, for the names of the runs are made from it",
+        ),
     ),
-]
+    scale={
+        "specReplicasPath": ".spec.serving.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    },
+)
+
+MODEL_VERSION = Definition(
+    kind=MODEL_VERSION_KIND,
+    plural=MODEL_VERSION_PLURAL,
+    short_name="mv",
+    description="A retained version of a model, and where a person decides on it.",
+    spec=ModelVersionSpec,
+    status=ModelVersionStatus,
+    columns=(
+        Column("Model", "string", ".spec.model"),
+        Column("Version", "integer", ".spec.version"),
+        Column("State", "string", ".status.state"),
+        Column("Score", "string", ".status.score"),
+        Column("Decided by", "string", ".status.decidedBy"),
+        Column("Message", "string", ".status.message", wide=True),
+        Column("Digest", "string", ".status.digest", wide=True),
+        Column("Age", "date", ".status.created"),
+    ),
+)
+
+DEFINITIONS = (PREDICTION_MODEL, MODEL_VERSION)
 
 
-def custom_resource_definition() -> dict[str, Any]:
-    """Return the CRD of PredictionModel."""
-    schema = {
-        "description": "The whole life of a model: data, schedule, estimator, rollout, serving.",
+def custom_resource_definition(definition: Definition) -> dict[str, Any]:
+    """Return the CustomResourceDefinition."""
+    schema: dict[str, Any] = {
+        "description": definition.description,
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": structural_schema(PredictionModelSpec),
-            "status": structural_schema(PredictionModelStatus),
+            "spec": structural_schema(definition.spec),
+            "status": structural_schema(definition.status),
         },
-        VALIDATIONS: _NAME_RULES,
     }
+    if definition.rules:
+        schema[VALIDATIONS] = list(definition.rules)
+    subresources: dict[str, Any] = {"status": {}}
+    if definition.scale:
+        subresources["scale"] = definition.scale
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{definition.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["pm"],
+                "kind": definition.kind,
+                "plural": definition.plural,
+                "singular": definition.kind.lower(),
+                "shortNames": [definition.short_name],
                 "categories": ["all"],
             },
             "versions": [
@@ -82,76 +156,26 @@ def custom_resource_definition() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": schema},
-                    "subresources": {
-                        "status": {},
-                        "scale": {
-                            "specReplicasPath": ".spec.serving.replicas",
-                            "statusReplicasPath": ".status.replicas",
-                            "labelSelectorPath": ".status.selector",
-                        },
-                    },
-                    "additionalPrinterColumns": [
-                        {"name": name, "type": type_, "jsonPath": path, "priority": priority}
-                        for name, type_, path, priority in _PRINTER_COLUMNS
-                    ],
+                    "subresources": subresources,
+                    "additionalPrinterColumns": list(map(_column, definition.columns)),
                 }
             ],
         },
     }
 
 
-def structural_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a type's schema as a CRD takes it: no references, no null, no titles."""
-    schema = model.model_json_schema(by_alias=True)
-    return _structural(schema, schema.get("$defs", {}))
-
-
-def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    node = _without_noise(_without_reference(_without_null(node), definitions))
-    if isinstance(node.get("default"), dict):
-        node["default"] = {}  # the API server fills in the defaults of the fields
-    if "description" in node:
-        node["description"] = " ".join(node["description"].split())
-    for child in ("items", "additionalProperties"):
-        if child in node:
-            node[child] = _structural(node[child], definitions)
-    if "properties" in node:
-        node["properties"] = {
-            name: _structural(part, definitions) for name, part in node["properties"].items()
-        }
-    return node
-
-
-def _without_noise(node: dict[str, Any]) -> dict[str, Any]:
-    """Return the node without what a structural schema does not take or does not need."""
-    noise = {"title", "$defs"}
-    if isinstance(node.get("additionalProperties"), bool):
-        noise.add("additionalProperties")
-    if node.get("default", ...) is None:
-        noise.add("default")
-    return {key: value for key, value in node.items() if key not in noise}
-
-
-def _without_reference(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the node with its ``$ref`` replaced; what stands beside the reference wins."""
-    if "$ref" not in node:
-        return dict(node)
-    target = definitions[node["$ref"].rpartition("/")[2]]
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return _without_reference(target, definitions) | beside
-
-
-def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """Return the node with ``anyOf: [X, null]`` replaced by X: in a CRD such a field is absent."""
-    kinds = [kind for kind in node.get("anyOf", []) if kind != {"type": "null"}]
-    if len(kinds) != 1:
-        return node
-    beside = {key: value for key, value in node.items() if key != "anyOf"}
-    return {**kinds[0], **beside}
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "jsonPath": column.path,
+        "priority": int(column.wide),
+    }
 
 
 def main() -> None:
-    json.dump(custom_resource_definition(), sys.stdout, indent=2)
+    items = list(map(custom_resource_definition, DEFINITIONS))
+    json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout, indent=2)
     sys.stdout.write("\n")
 
 
