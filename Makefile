@@ -48,15 +48,15 @@ load: ## load the images into the kind cluster
 manifests: $(VENV)/ready ## make what is generated: the CRD in the chart, manifests/
 	$(BIN)/python hack/crd
 	{ cat hack/namespace.yaml; $(HELM) template perennial helm/perennial --namespace perennial \
-	  --kube-version 1.29.0 --no-hooks -f hack/install-values.yaml; } >manifests/install.yaml
+	  --kube-version 1.30.0 --no-hooks -f hack/install-values.yaml; } >manifests/install.yaml
 	$(BIN)/python hack/diabetes >manifests/examples/diabetes.yaml
 
 verify: manifests ## fail when something generated differs from what is committed
 	git diff --exit-code -- $(GENERATED)
 
 helm-lint: ## lint the chart with its values for kind and for EKS
-	$(HELM) lint --quiet --strict --kube-version 1.29.0 helm/perennial
-	$(HELM) lint --quiet --strict --kube-version 1.29.0 helm/perennial -f helm/perennial/values-eks.yaml
+	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial
+	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial -f helm/perennial/values-eks.yaml
 
 .PHONY: help venv images load manifests verify helm-lint
 

@@ -15,7 +15,7 @@ Body = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "helm" / "perennial"
 EKS = CHART / "values-eks.yaml"
-KUBERNETES = "1.29.0"
+KUBERNETES = "1.30.0"
 """The oldest version that the chart admits."""
 
 needs_helm = pytest.mark.skipif(

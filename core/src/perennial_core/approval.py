@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from perennial_core.decisions import Rules, Ruling, State, rule
 from perennial_core.identity import ModelKey, Version
@@ -13,6 +14,9 @@ from perennial_core.registry import Answer, Decision, Registry, Snapshot
 
 GATE = "the gate"
 """Who approved what no person had to look at."""
+
+
+_OPEN = (State.CANDIDATE, State.AWAITING_APPROVAL)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ class Judgement:
 
 
 async def judge(
-    registry: Registry, key: ModelKey, snapshot: Snapshot, incumbent: Version | None, rules: Rules
+    registry: Registry,
+    key: ModelKey,
+    snapshot: Snapshot,
+    incumbent: Version | None,
+    rules: Rules,
+    asked: Mapping[Version, Decision] = MappingProxyType({}),
 ) -> Judgement:
     """Rule on all retained versions, and approve those that no person has to look at.
 
@@ -41,6 +50,7 @@ async def judge(
         snapshot: What the registry says of it.
         incumbent: The version that serves now.
         rules: What the spec says.
+        asked: What people decided; it counts for versions that await approval.
     """
     manifests = await registry.manifests(key, snapshot.versions)
 
@@ -55,8 +65,9 @@ async def judge(
 
     decisions = dict(snapshot.decisions)
     for version, ruling in rulings(decisions).items():
-        if ruling.approvable:
-            decisions[version] = await registry.decide(key, version, _approval(ruling))
+        decision = _approval(ruling) if ruling.approvable else asked.get(version)
+        if decision is not None and ruling.state in _OPEN:
+            decisions[version] = await registry.decide(key, version, decision)
     return Judgement(manifests, rulings(decisions), decisions)
 
 

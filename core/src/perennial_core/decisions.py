@@ -120,7 +120,7 @@ def _decided(
     if failure is not None:
         return Ruling(State.FAILED, failure.message, verdict)
     if served is not None and served > version:
-        return Ruling(State.SUPERSEDED, f"version {served} serves; {text}", verdict)
+        return Ruling(State.SUPERSEDED, f"a newer version serves; {text}", verdict)
     return Ruling(State.APPROVED, text, verdict)
 
 
@@ -136,9 +136,9 @@ def _undecided(
     if verdict.outcome is Outcome.PASSED and rules.approval is Approval.AUTOMATIC:
         return Ruling(State.CANDIDATE, _why(verdict), verdict, approvable=True)
     if served is not None and served > version:
-        return Ruling(State.SUPERSEDED, f"version {served} serves; nobody decided", verdict)
+        return Ruling(State.SUPERSEDED, "a newer version serves; nobody decided", verdict)
     if newest is not None and rules.on_newer_candidate is NewerCandidate.SUPERSEDE:
-        return Ruling(State.SUPERSEDED, f"version {newest} is newer; nobody decided", verdict)
+        return Ruling(State.SUPERSEDED, "a newer one is on its way; nobody decided", verdict)
     return Ruling(State.AWAITING_APPROVAL, _why(verdict), verdict)
 
 

@@ -150,17 +150,17 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
         except NotFound:
             return
 
-    async def report(self, model: Body, status: Body) -> Body:
-        """Write a model's status, and return the model.
+    async def report(self, kind: Kind, live: Body, status: Body) -> Body:
+        """Write the status of an object, and return the object.
 
         Raises:
-            NotFound: The model is gone.
-            Conflict: The model was changed since it was read, or another one took its place.
+            NotFound: The object is gone.
+            Conflict: It was changed since it was read, or another one took its place.
         """
-        metadata = model["metadata"]
-        body = _identity(PREDICTION_MODEL, metadata["namespace"], metadata["name"])
+        metadata = live["metadata"]
+        body = _identity(kind, metadata["namespace"], metadata["name"])
         body["metadata"]["resourceVersion"] = metadata["resourceVersion"]
-        path = _path(PREDICTION_MODEL, metadata["namespace"], metadata["name"]) + "/status"
+        path = _path(kind, metadata["namespace"], metadata["name"]) + "/status"
         return await self._apply(path, {**body, "status": status}, FIELD_MANAGER)
 
     async def set_finalizers(self, model: Body, finalizers: list[str]) -> Body:

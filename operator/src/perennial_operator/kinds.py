@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perennial_core.resource import API_VERSION, GROUP, KIND, PLURAL
+from perennial_core.resource.model_version import MODEL_VERSION_KIND, MODEL_VERSION_PLURAL
 
 Body = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -45,6 +46,7 @@ PREDICTION_MODEL = Kind(GROUP, API_VERSION, KIND, PLURAL)
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 CRON_JOB = Kind("batch", "v1", "CronJob", "cronjobs")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
+MODEL_VERSION = Kind(GROUP, API_VERSION, MODEL_VERSION_KIND, MODEL_VERSION_PLURAL)
 EVENT = Kind("", "v1", "Event", "events")
 JOB = Kind("batch", "v1", "Job", "jobs")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
@@ -53,7 +55,7 @@ SECRET = Kind("", "v1", "Secret", "secrets")
 SERVICE = Kind("", "v1", "Service", "services")
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 
-WATCHED = (CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, SERVICE, SERVICE_ACCOUNT)
+WATCHED = (CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, MODEL_VERSION, SERVICE, SERVICE_ACCOUNT)
 """Owned kinds that the operator may read. Secrets are not among them: it writes them unseen."""
 
 BY_NAME = {kind.name: kind for kind in (*WATCHED, SECRET)}

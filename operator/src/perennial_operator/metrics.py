@@ -7,4 +7,9 @@ RECONCILES = Counter(
 )
 RECONCILE_SECONDS = Histogram("perennial_operator_reconcile_seconds", "Duration of a reconcile")
 MODELS = Gauge("perennial_operator_models", "Models that the operator knows")
+AWAITING_APPROVAL = Gauge(
+    "perennial_versions_awaiting_approval",
+    "Versions of a model on which a person has to decide",
+    ["namespace", "model"],
+)
 LEADS = Gauge("perennial_operator_leads", "1 on the replica that acts")

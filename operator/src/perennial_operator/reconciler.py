@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perennial_core.errors import UserError
-from perennial_core.identity import ModelKey
+from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry, RegistryRefused, RegistryUnavailable, Serving
 from perennial_core.registry.retention import expired
 from perennial_core.resource import PredictionModel
@@ -29,6 +29,7 @@ from perennial_operator.rollouts import Rollouts
 from perennial_operator.runs import RunReader
 from perennial_operator.settings import OperatorSettings
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
+from perennial_operator.versions import Versions
 
 
 class Reconciler:
@@ -49,6 +50,7 @@ class Reconciler:
         self._applier = Applier(cluster, cache)
         self._finalizer = Finalizer(cluster, cache, registry, self._applier)
         self._reporter = Reporter(cluster, cache, settings.identity)
+        self._versions = Versions(cluster, cache, self._applier, self._reporter)
         self._rollouts = Rollouts(cluster, cache, registry, settings, registry_settings)
         self._runs = RunReader(cluster, cache)
 
@@ -61,6 +63,7 @@ class Reconciler:
         raw = self._cache.model(key)
         if raw is None:
             self._applier.forget(key)
+            self._versions.forget(key)
             return
         if "deletionTimestamp" in raw["metadata"]:
             await self._finalize(key, raw)
@@ -97,7 +100,8 @@ class Reconciler:
             plan = await self._apply_serving(model, plan, problems)
         if registry is not None:
             with problems.of_registry():
-                await self._settle(model, plan, registry)
+                removed = await self._settle(model, plan, registry)
+                await self._versions.mirror(model, registry.judgement, removed, problems)
         state = ModelState(
             training=training,
             last_run=await self._runs.last_run(model, registry),
@@ -164,8 +168,8 @@ class Reconciler:
 
     async def _settle(
         self, model: PredictionModel, plan: RolloutPlan, registry: RegistryState
-    ) -> None:
-        """Tell the registry what serves, and let go of versions that nothing needs."""
+    ) -> list[Version]:
+        """Tell the registry what serves, and return the versions that it let go."""
         releases = [plan.attempt, plan.memory.proven]
         protected = {attempt.release.version for attempt in releases if attempt is not None}
         protected.update(registry.judgement.awaiting)
@@ -177,8 +181,9 @@ class Reconciler:
             if registry.snapshot.serving != serving:
                 await self._registry.set_serving(model.key, serving)
         limit = model.spec.rollout.history_limit
-        if expired(registry.snapshot.versions, limit=limit, protected=protected):
-            await self._registry.retain(model.key, limit=limit, protected=protected)
+        if not expired(registry.snapshot.versions, limit=limit, protected=protected):
+            return []
+        return await self._registry.retain(model.key, limit=limit, protected=protected)
 
 
 def _plan_training(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from perennial_core.approval import judge
 from perennial_core.decisions import Rules, choose
 from perennial_core.errors import Outage, UserError
-from perennial_core.registry import Registry
+from perennial_core.identity import Version
+from perennial_core.registry import Decision, Registry
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import RolloutMemory
@@ -25,24 +27,29 @@ class RegistryReader:
         """Return whether the registry has answered all the time for so long."""
         return time.monotonic() - self._answering_since >= seconds
 
-    async def read(self, model: PredictionModel, memory: RolloutMemory) -> RegistryState:
-        """Return the state of a model's registry.
+    async def read(
+        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Decision]
+    ) -> RegistryState:
+        """Return the state of a model's registry, in which what people decided is recorded.
 
         Raises:
             RegistryUnavailable: Redis does not answer.
             RegistryRefused: Redis refuses.
         """
         try:
-            return await self._read(model, memory)
+            return await self._read(model, memory, asked)
         except (Outage, UserError):
             self._answering_since = time.monotonic()
             raise
 
-    async def _read(self, model: PredictionModel, memory: RolloutMemory) -> RegistryState:
+    async def _read(
+        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Decision]
+    ) -> RegistryState:
         key, proven, pin = model.key, memory.proven, memory.pin
         incumbent = proven.release.version if proven else None
         snapshot = await self._registry.snapshot(key)
-        judgement = await judge(self._registry, key, snapshot, incumbent, Rules.of(model.spec))
+        rules = Rules.of(model.spec)
+        judgement = await judge(self._registry, key, snapshot, incumbent, rules, asked)
         choice = choose(
             retained=judgement.manifests,
             decisions=judgement.decisions,

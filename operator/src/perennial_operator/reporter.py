@@ -38,12 +38,18 @@ class Reporter:
         status = refused_status(raw.get("status", {}), generation, problem, _now())
         await self._write(raw, status)
 
+    async def tell(self, model: PredictionModel, event: ModelEvent) -> None:
+        """Post an event on a model, unless another model of the name took its place."""
+        raw = self._cache.model(model.key)
+        if raw is not None and raw["metadata"]["uid"] == model.metadata.uid:
+            await self._post(raw, event)
+
     async def _write(self, raw: Body, status: Body) -> None:
         before = raw.get("status", {})
         if status == before:
             return
         try:
-            self._cache.put_model(await self._cluster.report(raw, status))
+            self._cache.put_model(await self._cluster.report(PREDICTION_MODEL, raw, status))
         except NotFound:
             return  # deleted meanwhile
         for event in events(before, status):

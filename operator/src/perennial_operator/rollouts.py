@@ -20,12 +20,13 @@ from perennial_operator.decide.rollout import (
     plan_rollout,
     without_settings,
 )
-from perennial_operator.kinds import DEPLOYMENT, Body, ObjectRef
+from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, Body, ObjectRef
 from perennial_operator.observe import live_deployment, live_release, pod_problem, rollout_memory
 from perennial_operator.problems import Problems
 from perennial_operator.registry_state import RegistryReader
 from perennial_operator.settings import OperatorSettings
 from perennial_operator.state import RegistryState, Trouble
+from perennial_operator.versions import asked_decisions
 
 
 class Rollouts:
@@ -69,7 +70,8 @@ class Rollouts:
         self, model: PredictionModel, memory: RolloutMemory, problems: Problems
     ) -> RegistryState | None:
         with problems.of_registry():
-            return await self._reader.read(model, memory)
+            bodies = self._cache.owned_of_kind(model.key, MODEL_VERSION.name)
+            return await self._reader.read(model, memory, asked_decisions(bodies, model))
         return None
 
     def _plan(

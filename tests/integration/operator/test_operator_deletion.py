@@ -218,7 +218,7 @@ async def test_a_model_of_the_same_name_trains_anew_and_gets_no_other_s_status(
     await bench.apply(merged(RETAINED, training={"suspend": False}))
 
     with pytest.raises(Conflict):
-        await bench.cluster.report(old, old["status"])
+        await bench.cluster.report(PREDICTION_MODEL, old, old["status"])
     await bench.settle()
 
     jobs = {job["metadata"]["name"] for job in await bench.owned(JOB)}

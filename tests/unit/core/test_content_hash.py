@@ -49,6 +49,7 @@ def test_the_hash_is_the_same_in_every_process() -> None:
         {"resources": {"limits": {"cpu": 2}}},
         {"timeoutSeconds": 60, "retries": 0},
         {"data": {**DATA, "skipUnchanged": False}},
+        {"data": {**DATA, "checks": {"minRows": 2, "columns": [{"name": "x", "min": "0"}]}}},
         {"data": {**DATA, "holdout": {"fraction": "0.2"}}},  # its default
         {"estimator": dict(reversed(ESTIMATOR.items()))},
     ],

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, Fraction, ObjectName, Part, rule
+from perennial_core.resource.gate import Number
 from perennial_core.validation import Matching
 
 DATA_MOUNT = "/data"
@@ -76,6 +77,90 @@ class Holdout(Part):
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
+Share = Annotated[
+    str,
+    Matching(
+        r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)$",
+        'a number from 0 to 1, such as "0.05"',
+        max_length=17,
+    ),
+]
+"""A decimal number from 0 to 1, both included, written as a string."""
+
+
+class ColumnCheck(Part):
+    """What has to hold of a column, which has to be there in any case."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+                    "checks: min must not be above max",
+                )
+            ]
+        }
+    )
+
+    name: ColumnName
+    """A column of the data, be it a feature or not."""
+    min: Number | None = None
+    """The least value that is right."""
+    max: Number | None = None
+    """The greatest value that is right."""
+    max_null_share: Share | None = None
+    """How large a share of the rows may have no value, from 0 to 1, as a decimal string."""
+
+    @model_validator(mode="after")
+    def _min_is_not_above_max(self) -> Self:
+        if self.min is not None and self.max is not None and float(self.min) > float(self.max):
+            raise ValueError("min must not be above max")
+        return self
+
+
+class Checks(Part):
+    """What has to hold of the data before a model is trained on it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!has(self.minRows) || !has(self.maxRows) || self.minRows <= self.maxRows",
+                    "checks: minRows must not be above maxRows",
+                )
+            ]
+        }
+    )
+
+    min_rows: Annotated[int, Field(ge=1)] | None = None
+    max_rows: Annotated[int, Field(ge=1)] | None = None
+    columns: Annotated[
+        list[ColumnCheck],
+        Field(
+            max_length=256,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+            },
+        ),
+    ] = []
+    """Columns that have to be there, and bounds of their values."""
+
+    @model_validator(mode="after")
+    def _columns_are_named_once(self) -> Self:
+        names = [column.name for column in self.columns]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"columns: {twice!r} stands there twice")
+        return self
+
+    @model_validator(mode="after")
+    def _min_is_not_above_max(self) -> Self:
+        if self.min_rows and self.max_rows and self.min_rows > self.max_rows:
+            raise ValueError("minRows must not be above maxRows")
+        return self
+
+
 class DataSpec(Part):
     """The training data."""
 
@@ -137,6 +222,8 @@ class DataSpec(Part):
     ) = None
     """The columns to predict from; by default every column but the target."""
     holdout: Holdout = Holdout()
+    checks: Checks = Checks()
+    """What has to hold of all the rows; a run on data that fails it fails, and trains nothing."""
     skip_unchanged: bool = True
     """End a run early, without a new version, when neither data nor training spec changed."""
 

@@ -138,11 +138,11 @@ class TrainingSpec(Part):
     def content_hash(self) -> str:
         """Return the hash of what decides the trained model: data and estimator.
 
-        Schedule, time zone, resources, timeout and retries change when and where a run happens, not
-        what comes of it.
+        Schedule, time zone, resources, timeout and retries change when and where a run happens, and
+        checks of the data whether it is one, not what comes of it.
         """
         data: dict[str, Any] = self.data.to_json()
-        del data["skipUnchanged"]
+        del data["skipUnchanged"], data["checks"]
         content = {"data": data, "estimator": self.estimator.to_json()}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

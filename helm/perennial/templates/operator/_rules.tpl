@@ -4,7 +4,10 @@
   resources: [predictionmodels]
   verbs: [get, list, watch, patch]
 - apiGroups: [perennial.dev]
-  resources: [predictionmodels/status]
+  resources: [modelversions]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [perennial.dev]
+  resources: [predictionmodels/status, modelversions/status]
   verbs: [patch]
 - apiGroups: [perennial.dev]
   resources: [predictionmodels/finalizers] # to own objects that block the model's deletion

@@ -20,10 +20,8 @@ class ModelEvent:
 
 
 def events(before: Body, after: Body) -> Iterator[ModelEvent]:
-    """Yield an event for each run that ended, each decision and each step of a rollout."""
+    """Yield an event for each run that ended and each step of a rollout."""
     yield from _run_events(before.get("training", {}), after.get("training", {}))
-    if _condition(before, "Gated") != _condition(after, "Gated"):
-        yield from _gate_events(_condition(after, "Gated"))
     if _condition(before, "RolledOut") != _condition(after, "RolledOut"):
         yield from _rollout_events(_condition(after, "RolledOut"))
     if _condition(before, "Degraded") != _condition(after, "Degraded"):
@@ -35,13 +33,6 @@ def _run_events(before: Body, after: Body) -> Iterator[ModelEvent]:
         outcome = after.get("outcome")
         kind = "Warning" if outcome == "Failed" else "Normal"
         yield ModelEvent(kind, f"Run{outcome}", after.get("message", ""))
-
-
-def _gate_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
-    if condition["reason"] in ("Approved", "AwaitingApproval"):
-        yield ModelEvent("Normal", condition["reason"], condition["message"])
-    elif condition["reason"] in ("Rejected", "Denied"):
-        yield ModelEvent("Warning", condition["reason"], condition["message"])
 
 
 def _rollout_events(condition: dict[str, Any]) -> Iterator[ModelEvent]:
