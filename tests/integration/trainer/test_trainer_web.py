@@ -15,7 +15,8 @@ from trainer_builders import order, settings
 
 from perennial_core.errors import Outage
 from perennial_core.settings import TrainerSettings
-from perennial_trainer.data.rows import Rows, read_rows
+from perennial_trainer.data.reading import read_rows
+from perennial_trainer.data.rows import Rows
 from perennial_trainer.failure import DataError, SpecError
 
 CSV = b"x,y\n1,5\n2,7\n"

@@ -81,6 +81,7 @@ def test_every_field_is_read() -> None:
         "target": "y",
         "features": ["x", "Größe (m²)"],
         "holdout": {"fraction": "0.25", "strategy": "Last"},
+        "checks": {"minRows": 100, "columns": [{"name": "x", "maxNullShare": "0.05"}]},
         "skipUnchanged": False,
     }
     training["estimator"] = {
@@ -127,6 +128,26 @@ def test_every_field_is_read() -> None:
         ),
         ("spec.training.data.uri", "ftp://host/points.csv", "spec.training.data.uri: "),
         ("spec.training.data.format", "xlsx", "spec.training.data.format: "),
+        ("spec.training.data.checks.minRows", 0, "spec.training.data.checks.minRows: must be at"),
+        ("spec.training.data.checks.maxRows", "x", "spec.training.data.checks.maxRows: must be a"),
+        (
+            "spec.training.data.checks.columns",
+            [{"min": "0"}],
+            "spec.training.data.checks.columns.0.name: this field is required",
+        ),
+        (
+            "spec.training.data.checks.columns",
+            [{"name": "x", "min": "0,5"}],
+            "spec.training.data.checks.columns.0.min: '0,5' is not a decimal",
+        ),
+        *(
+            (
+                "spec.training.data.checks.columns",
+                [{"name": "x", "maxNullShare": share}],
+                f"spec.training.data.checks.columns.0.maxNullShare: '{share}' is not a number from",
+            )
+            for share in ("1.1", "-0", ".5", "1.01", "2")
+        ),
         ("spec.training.data.delimiter", ";;", "spec.training.data.delimiter: "),
         ("spec.training.data.features", [], "spec.training.data.features: "),
         ("spec.training.data.features", ["x", ""], "spec.training.data.features.1: "),
@@ -209,6 +230,13 @@ STEPS = {"steps": [{"name": "fit", **CLASS}]}
         ("data", {"uri": "https://h/p", "target": "y", "volume": VOLUME}, "only a file: uri"),
         ("data", {**FILE, "credentialsSecret": "s"}, "only http: and https: uris take"),
         ("data", {**FILE, "format": "parquet", "delimiter": ";"}, "only the csv format has one"),
+        ("data.checks", {"minRows": 2, "maxRows": 1}, "minRows must not be above maxRows"),
+        (
+            "data.checks",
+            {"columns": [{"name": "x", "min": "10", "max": "9.5"}]},
+            "min must not be above max",
+        ),
+        ("data.checks", {"columns": [{"name": "x"}, {"name": "x"}]}, "'x' stands there twice"),
         ("estimator", {}, "give exactly one of class and steps"),
         ("estimator", {**CLASS, **STEPS}, "give exactly one of class and steps"),
         ("estimator", {**STEPS, "params": {}}, "params belongs to class"),
@@ -230,6 +258,10 @@ def test_fields_that_do_not_go_together_are_refused(
         {**FILE, "delimiter": ";"},
         {**FILE, "format": "csv", "delimiter": ";"},
         {"uri": "http://h/p.csv", "target": "y", "credentialsSecret": "s"},
+        {**FILE, "checks": {}},
+        {**FILE, "checks": {"minRows": 5, "maxRows": 5, "columns": [{"name": "z"}]}},
+        {**FILE, "checks": {"columns": [{"name": "x", "min": "-1", "max": "-1.0"}]}},
+        {**FILE, "checks": {"columns": [{"name": "x", "maxNullShare": "1.0"}]}},
     ],
 )
 def test_fields_that_go_together_are_taken(data: dict[str, Any]) -> None:
@@ -242,9 +274,9 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
     messages = set(re.findall(r'"message": "([^"]*)"', text))
     assert {message.partition(":")[0] for message in messages} == {
         *("metadata.name", "volume", "features", "credentialsSecret", "delimiter"),
-        *("estimator", "estimator.params", "env", "metrics"),
+        *("estimator", "estimator.params", "env", "metrics", "checks"),
     }
-    assert len(messages) == 13
+    assert len(messages) == 15
 
 
 @pytest.mark.parametrize(

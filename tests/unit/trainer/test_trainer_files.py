@@ -13,7 +13,8 @@ from pyarrow import parquet
 from trainer_builders import order, settings
 
 from perennial_core.errors import UserError
-from perennial_trainer.data.rows import Rows, read_rows
+from perennial_trainer.data.reading import read_rows
+from perennial_trainer.data.rows import Rows
 from perennial_trainer.failure import DataError, SpecError
 
 CSV = "x,y\n1,5\n2,7\n3,9\n"

@@ -37,7 +37,7 @@ def kind_of(rows: Rows, name: str) -> Kind:
     """
     found: dict[Kind, str] = {}
     for file, arrow_type in rows.types(name):
-        kind = _kind(arrow_type)
+        kind = kind_in_file(arrow_type)
         if kind is None:
             raise DataError(f"{file}: column {name!r} {_not_taken(rows, name, arrow_type)}")
         if kind is not Kind.EMPTY:
@@ -52,10 +52,11 @@ def kind_of(rows: Rows, name: str) -> Kind:
     return next(iter(found), Kind.EMPTY)
 
 
-def _kind(arrow_type: pa.DataType) -> Kind | None:
+def kind_in_file(arrow_type: pa.DataType) -> Kind | None:
+    """Return what a column of a file holds; None for what no estimator takes."""
     is_a = pa.types
     if is_a.is_dictionary(arrow_type):
-        return _kind(arrow_type.value_type)
+        return kind_in_file(arrow_type.value_type)
     if is_a.is_integer(arrow_type):
         return Kind.INTEGER
     if is_a.is_floating(arrow_type) or is_a.is_decimal(arrow_type):
@@ -130,5 +131,5 @@ def _decoded(chunk: pa.Array) -> pa.Array:
     return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
 
 
-def is_numeric(kind: Kind) -> bool:
+def is_numeric(kind: Kind | None) -> bool:
     return kind in _NUMERIC

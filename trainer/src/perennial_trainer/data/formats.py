@@ -94,10 +94,14 @@ def _read_parquet(file: DataFile, data: DataSpec) -> pa.Table:
 
     parquet = ParquetFile(file.open())
     names = set(parquet.schema_arrow.names)
-    wanted = None if data.features is None else [*data.features, data.target]
     # What is missing is said later, with the columns that there are.
-    complete = wanted is not None and names.issuperset(wanted)
-    return parquet.read(columns=wanted if complete else None)
+    complete = data.features is not None and names.issuperset(_wanted(data))
+    return parquet.read(columns=_wanted(data) if complete else None)
+
+
+def _wanted(data: DataSpec) -> list[str]:
+    checked = (column.name for column in data.checks.columns)
+    return sorted({*(data.features or []), data.target, *checked})
 
 
 def _delimiter(name: str) -> str:
