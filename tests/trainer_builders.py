@@ -13,11 +13,13 @@ import pyarrow as pa
 from perennial_core.artifact import LoadedModel, load_model
 from perennial_core.manifest import Task
 from perennial_core.order import TrainingOrder
+from perennial_core.resource.gate import GateSpec
 from perennial_core.settings import TrainerSettings
 from perennial_trainer.data.dataset import Dataset, build_dataset
 from perennial_trainer.data.formats import FileTable
 from perennial_trainer.data.rows import Rows
 from perennial_trainer.estimator.build import build_estimator, task_of
+from perennial_trainer.incumbent import Incumbent
 from perennial_trainer.training import Candidate, train
 
 LINEAR = {"class": "sklearn.linear_model.LinearRegression"}
@@ -30,9 +32,10 @@ def order(
     model: str = "tests/points",
     uri: str = "file:///data/points.csv",
     target: str = "y",
+    asked: GateSpec | None = None,
     **data: Any,
 ) -> TrainingOrder:
-    """Return an order; ``data`` holds further fields of training.data."""
+    """Return an order; ``asked`` is its gate, ``data`` holds further fields of training.data."""
     return TrainingOrder.model_validate(
         {
             "model": model,
@@ -40,8 +43,15 @@ def order(
                 "data": {"uri": uri, "target": target, **data},
                 "estimator": dict(estimator),
             },
+            "gate": asked or GateSpec(),
         }
     )
+
+
+def gate(*names: str, **fields: Any) -> GateSpec:
+    """Return a gate with a bound for each named metric; ``fields`` are its further ones."""
+    metrics = [{"name": name, "min": "0"} for name in names]
+    return GateSpec.model_validate({"metrics": metrics, **fields})
 
 
 def settings(folder: Path, **given: Any) -> TrainerSettings:
@@ -80,13 +90,15 @@ def trained(
     target: str = "y",
     *,
     trusted_types: Sequence[str] = (),
+    asked: GateSpec | None = None,
+    incumbent: Incumbent | None = None,
     **data: Any,
 ) -> Candidate:
     """Return the candidate of an estimator given by its spec."""
-    given = order(estimator=estimator, target=target, **data)
+    given = order(estimator=estimator, target=target, asked=asked, **data)
     unfitted = build_estimator(given.training.estimator, ["sklearn"])
     task = task_of(unfitted, given.training.estimator)
-    return train(given, unfitted, task, dataset(columns, target, task), None, trusted_types)
+    return train(given, unfitted, task, dataset(columns, target, task), incumbent, trusted_types)
 
 
 def loaded(candidate: Candidate) -> LoadedModel:

@@ -64,7 +64,7 @@ def test_a_score_that_is_not_defined_is_none() -> None:
     model = loaded(trained({"x": X, "y": LABELS}, LOGISTIC)).manifest
     probabilities = np.full((2, 3), 1 / 3)
     truth = np.array(["high", "unheard of"], dtype=object)
-    found = scores(truth, Predictions(truth, probabilities), model)
+    found = scores(["neg_log_loss", "accuracy"], truth, Predictions(truth, probabilities), model)
     assert found["neg_log_loss"] is None
     assert found["accuracy"] == 1
 

@@ -1,74 +1,119 @@
-"""Scores predictions by scikit-learn's metrics, under the names of its scorers."""
+"""Scores an artifact's predictions by scikit-learn's own scorers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    f1_score,
-    log_loss,
-    mean_absolute_error,
-    r2_score,
-    root_mean_squared_error,
-)
+import numpy as np
+from sklearn import config_context
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer
+from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
 
 from perennial_core.artifact import Predictions
 from perennial_core.manifest import Signature, Task
+from perennial_core.resource.gate import GateSpec
 from perennial_trainer.data.columns import Array
 
-Score = Callable[[Array, Predictions, Signature], float]
-
-
-def _neg_log_loss(truth: Array, predictions: Predictions, signature: Signature) -> float:
-    if predictions.probabilities is None:
-        return math.nan
-    return -float(log_loss(truth, predictions.probabilities, labels=signature.classes))
-
-
-def _of_values(function: Callable[..., Any], sign: int = 1, **options: Any) -> Score:
-    return lambda truth, predictions, _: (
-        sign * float(function(truth, predictions.values, **options))
-    )
-
-
-_SCORES: Mapping[Task, Mapping[str, Score]] = {
-    Task.REGRESSION: {
-        "r2": _of_values(r2_score),
-        "neg_mean_absolute_error": _of_values(mean_absolute_error, -1),
-        "neg_root_mean_squared_error": _of_values(root_mean_squared_error, -1),
-    },
-    Task.CLASSIFICATION: {
-        "accuracy": _of_values(accuracy_score),
-        "balanced_accuracy": _of_values(balanced_accuracy_score),
-        "f1_macro": _of_values(f1_score, average="macro", zero_division=0.0),
-        "neg_log_loss": _neg_log_loss,
-    },
+DEFAULTS: Mapping[Task, tuple[str, ...]] = {
+    Task.REGRESSION: ("r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"),
+    Task.CLASSIFICATION: ("accuracy", "balanced_accuracy", "f1_macro", "neg_log_loss"),
 }
+"""What is measured of every model."""
 
 
-def scores(truth: Array, predictions: Predictions, signature: Signature) -> dict[str, float | None]:
-    """Return every metric of the task, greater is better; None where one is not defined.
+@dataclass(frozen=True)
+class Answered:
+    """Predictions that are made already, in the form of a fitted estimator for scorers to ask.
+
+    It has no ``decision_function``, for artifacts have none: scorers that would prefer that take
+    the probabilities.
+    """
+
+    task: Task
+    predictions: Predictions
+    classes: Sequence[str | int | float | bool] = ()
+    """Of a classifier, in the order of the probabilities."""
+
+    @property
+    def classes_(self) -> Array:
+        return np.array(self.classes)
+
+    def predict(self, _: object) -> Array:
+        return self.predictions.values
+
+    @property
+    def predict_proba(self) -> Callable[[object], Array]:
+        probabilities = self.predictions.probabilities
+        if probabilities is None:
+            raise AttributeError("predict_proba")
+
+        def predict_proba(_: object) -> Array:
+            return probabilities
+
+        return predict_proba
+
+    def __sklearn_tags__(self) -> Tags:
+        target = TargetTags(required=True)
+        if self.task is Task.REGRESSION:
+            return Tags("regressor", target, regressor_tags=RegressorTags())
+        return Tags("classifier", target, classifier_tags=ClassifierTags())
+
+
+def metric_names(task: Task, gate: GateSpec) -> list[str]:
+    """Return the metrics to measure: those of every model, and those that the gate asks for."""
+    return list(dict.fromkeys([*DEFAULTS[task], *(metric.name for metric in gate.metrics)]))
+
+
+def scores(
+    names: Iterable[str], truth: Array, predictions: Predictions, signature: Signature
+) -> dict[str, float | None]:
+    """Return each metric, greater is better; None where one is not defined.
 
     Args:
+        names: Of scikit-learn's scorers.
         truth: Shape (n,), of the type of the predictions' values.
         predictions: For the same n rows.
         signature: Of the model that predicted.
     """
-    return {
-        name: _finite(score, truth, predictions, signature)
-        for name, score in _SCORES[signature.task].items()
-    }
+    answered = Answered(signature.task, predictions, signature.classes or ())
+    if not _knows_all(truth, signature):  # scorers would take probabilities for the wrong labels
+        answered = replace(answered, predictions=replace(predictions, probabilities=None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return {name: _finite(name, answered, truth) for name in names}
 
 
-def _finite(
-    score: Score, truth: Array, predictions: Predictions, signature: Signature
-) -> float | None:
+def ask_scorer(name: str, answered: Answered, truth: Array) -> float:
+    """Return what the scorer says, which may be NaN.
+
+    A scorer that cannot do without one of the classes in the truth, such as the log loss, is told
+    which classes there are.
+
+    Raises:
+        AttributeError: It needs what the model does not give.
+        ValueError, TypeError: It is not for such predictions.
+    """
+    scorer, rows = get_scorer(name), np.empty((len(truth), 0))
     try:
-        value = score(truth, predictions, signature)
-    except ValueError:  # such as the log loss of a label that the model does not know
+        return float(scorer(answered, rows, truth))
+    except ValueError:
+        if "labels" not in scorer.get_metadata_routing().score.requests:
+            raise
+    with config_context(enable_metadata_routing=True):
+        return float(scorer(answered, rows, truth, labels=answered.classes_))
+
+
+def _knows_all(truth: Array, signature: Signature) -> bool:
+    return signature.classes is None or set(truth.tolist()) <= set(signature.classes)
+
+
+def _finite(name: str, answered: Answered, truth: Array) -> float | None:
+    try:
+        value = ask_scorer(name, answered, truth)
+    except (AttributeError, TypeError, ValueError):
         return None
     return value if math.isfinite(value) else None
