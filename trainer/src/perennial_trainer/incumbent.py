@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,8 @@ from perennial_core.artifact import InstanceRefused, LoadedModel, Predictions, l
 from perennial_core.artifact.model import labels
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
-from perennial_core.manifest import Column, ColumnType, Metrics, Signature, Task
-from perennial_core.registry import Registry, Serving
+from perennial_core.manifest import Column, ColumnType, Manifest, Metrics, Signature, Task
+from perennial_core.registry import Registry
 from perennial_trainer.data.columns import Array
 from perennial_trainer.data.holdout import Part
 from perennial_trainer.failure import brief
@@ -28,6 +28,8 @@ class Incumbent:
     version: Version
     model: LoadedModel | None
     problem: str | None = None
+    manifest: Manifest | None = None
+    """None where it is lost, or not to be read."""
 
 
 class _NotMeasurable(Exception):
@@ -41,19 +43,14 @@ async def load_incumbent(
     serving = await registry.serving(key)
     if serving is None:
         return None
+    manifest = None
     try:
-        model = await _load(registry, key, serving, trusted_types)
+        manifest = await registry.manifest(key, serving.version)
+        artifact = await registry.artifact(key, manifest.digest)
+        model = load_model(manifest, artifact, trusted_types=trusted_types)
     except (UserError, ValidationError) as error:
-        return Incumbent(serving.version, None, brief(error))
-    return Incumbent(serving.version, model)
-
-
-async def _load(
-    registry: Registry, key: ModelKey, serving: Serving, trusted_types: Sequence[str]
-) -> LoadedModel:
-    manifest = await registry.manifest(key, serving.version)
-    artifact = await registry.artifact(key, manifest.digest)
-    return load_model(manifest, artifact, trusted_types=trusted_types)
+        return Incumbent(serving.version, None, brief(error), manifest)
+    return Incumbent(serving.version, model, None, manifest)
 
 
 def with_incumbent(
@@ -62,13 +59,13 @@ def with_incumbent(
     holdout: Part,
     signature: Signature,
 ) -> Metrics:
-    """Return the candidate's scores beside those of the incumbent on the same holdout."""
+    """Return the candidate's scores beside the same ones of the incumbent on the same holdout."""
     if incumbent is None:
         return Metrics(candidate=candidate)
     measured, problem = None, incumbent.problem
     if incumbent.model is not None:
         try:
-            measured = _scores(incumbent.model, holdout, signature)
+            measured = _scores(candidate, incumbent.model, holdout, signature)
         except _NotMeasurable as error:
             problem = str(error)
     return Metrics(
@@ -79,7 +76,9 @@ def with_incumbent(
     )
 
 
-def _scores(model: LoadedModel, holdout: Part, signature: Signature) -> dict[str, float | None]:
+def _scores(
+    names: Iterable[str], model: LoadedModel, holdout: Part, signature: Signature
+) -> dict[str, float | None]:
     if model.manifest.task is not signature.task:
         raise _NotMeasurable(f"it does {model.manifest.task}, the candidate {signature.task}")
     _check_inputs(model.manifest.inputs, holdout, signature)
@@ -89,7 +88,7 @@ def _scores(model: LoadedModel, holdout: Part, signature: Signature) -> dict[str
     except InstanceRefused as error:
         raise _NotMeasurable(brief(error)) from error
     _check_finite(predictions, signature)
-    return scores(truth(holdout, signature), predictions, model.manifest)
+    return scores(names, truth(holdout, signature), predictions, model.manifest)
 
 
 def truth(holdout: Part, signature: Signature) -> Array:

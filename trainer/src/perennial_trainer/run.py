@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 
 import structlog
 
+from perennial_core.gate import lacks_evidence
 from perennial_core.identity import Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
 from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry, VersionNotFound
 from perennial_trainer.data.dataset import build_dataset
 from perennial_trainer.data.fingerprint import fingerprint
-from perennial_trainer.data.rows import read_rows
+from perennial_trainer.data.reading import read_rows
 from perennial_trainer.estimator.build import build_estimator, task_of
 from perennial_trainer.incumbent import load_incumbent
 from perennial_trainer.record import Start, record_skip
+from perennial_trainer.scorers import check_task
 from perennial_trainer.training import Candidate, train
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ async def run(start: Start, registry: Registry) -> Version:
     spec = order.training.estimator
     estimator = build_estimator(spec, start.settings.allowed_modules)
     task = task_of(estimator, spec)
+    check_task(order.gate, task)
     dataset = build_dataset(read_rows(order.training.data, start.settings), task)
     data_fingerprint = fingerprint(dataset)
     _log.info("data read", data=dataset.name, rows=dataset.count, features=len(dataset.inputs))
@@ -63,6 +66,7 @@ def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str)
         order.training.data.skip_unchanged
         and latest.data_fingerprint == data_fingerprint
         and latest.training_spec_hash == order.training.content_hash()
+        and not lacks_evidence(order.gate, latest)
     )
 
 
@@ -103,6 +107,9 @@ def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> Mani
         estimator=order.training.estimator.to_json(),
         example=candidate.example,
         metrics=candidate.metrics,
+        drift=candidate.drift,
+        examples=candidate.examples,
+        profile=candidate.profile,
         rows=candidate.rows,
         data_fingerprint=data_fingerprint,
         training_spec_hash=order.training.content_hash(),

@@ -10,25 +10,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
+    ColumnProfile,
     ColumnType,
+    Drift,
+    ExampleResult,
     Metrics,
     Rows,
     Signature,
     Task,
 )
 from perennial_core.order import TrainingOrder
+from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
-from perennial_trainer.data.holdout import Part, divide
+from perennial_trainer.data.holdout import Division, Part, divide
+from perennial_trainer.drift import distributions, drift_since, profiles
 from perennial_trainer.estimator.build import name_of
 from perennial_trainer.estimator.preprocessing import with_preprocessing
+from perennial_trainer.examples import ask_examples
 from perennial_trainer.failure import SpecError, brief
 from perennial_trainer.incumbent import Incumbent, truth, with_incumbent
-from perennial_trainer.metrics import scores
+from perennial_trainer.metrics import metric_names, scores
+from perennial_trainer.scorers import check_classes
 from perennial_trainer.serialization.checks import build_checks
 from perennial_trainer.serialization.serialize import Serialized, serialize
 
@@ -44,6 +52,12 @@ class Candidate:
     rows: Rows
     example: Example
     """The first row of the holdout."""
+    examples: list[ExampleResult]
+    """What it predicts for the examples of the gate."""
+    drift: Drift | None
+    """How far the features moved from those of the incumbent; None where there is none."""
+    profile: dict[str, ColumnProfile]
+    """How the features of the training part are distributed."""
 
 
 def train(
@@ -69,20 +83,38 @@ def train(
         SpecError: The estimator cannot be fitted to the rows, or not be published.
     """
     spec = order.training.estimator
+    division = divide(dataset, order.training.data.holdout, task)
+    if task is Task.CLASSIFICATION:
+        classes = _labels(np.unique(division.training.target), dataset.target.column)
+        check_classes(order.gate, classes, gives_probabilities=_may_give_probabilities(estimator))
     if spec.steps is None:
         estimator = with_preprocessing(estimator, dataset)
-    division = divide(dataset, order.training.data.holdout, task)
     _fit(estimator, division.training, name_of(spec))
     signature = _signature(order.model, estimator, task, dataset)
+    if signature.classes is not None:
+        gives = hasattr(estimator, "predict_proba")
+        check_classes(order.gate, signature.classes, gives_probabilities=gives)
     checks = build_checks(estimator, division, signature)
     serialized = serialize(estimator, signature, checks, trusted_types)
+    return _candidate(order, serialized, division, incumbent)
+
+
+def _candidate(
+    order: TrainingOrder, serialized: Serialized, division: Division, incumbent: Incumbent | None
+) -> Candidate:
+    """Return the model with what was found out about it."""
     holdout, signature = division.holdout, serialized.signature
-    candidate = scores(truth(holdout, signature), serialized.predictions[0], signature)
+    names = metric_names(signature.task, order.gate)
+    candidate = scores(names, truth(holdout, signature), serialized.predictions[0], signature)
+    found = distributions(division.training.features, signature.inputs)
     return Candidate(
         serialized,
         with_incumbent(candidate, incumbent, holdout, signature),
         Rows(training=len(division.training), holdout=len(holdout)),
         _example(holdout, signature.inputs),
+        ask_examples(serialized.model, order.gate.examples),
+        None if incumbent is None else drift_since(incumbent.version, incumbent.manifest, found),
+        profiles(found),
     )
 
 
@@ -102,14 +134,24 @@ def _signature(model: str, estimator: Any, task: Task, dataset: Dataset) -> Sign
         inputs=list(dataset.inputs),
         outputs=[dataset.target.column],
         task=task,
-        classes=_classes(estimator, dataset.target.column) if task is Task.CLASSIFICATION else None,
+        classes=(
+            _labels(estimator.classes_, dataset.target.column)
+            if task is Task.CLASSIFICATION
+            else None
+        ),
         libraries={},
     )
 
 
-def _classes(estimator: Any, target: Column) -> list[str | int | float | bool]:
-    classes = estimator.classes_.tolist()
-    return [bool(label) for label in classes] if target.type is ColumnType.BOOL else classes
+def _labels(classes: Array, target: Column) -> list[str | int | float | bool]:
+    labels = classes.tolist()
+    return [bool(label) for label in labels] if target.type is ColumnType.BOOL else labels
+
+
+def _may_give_probabilities(estimator: Any) -> bool:
+    """Return False where no fit could change that; some classifiers know only when fitted."""
+    last = getattr(estimator, "steps", [("", estimator)])[-1][-1]
+    return hasattr(type(last), "predict_proba")
 
 
 def _example(holdout: Part, inputs: Sequence[Column]) -> Example:

@@ -11,6 +11,7 @@ from typing import Any
 from perennial_core.artifact import (
     ArtifactUnusable,
     InstanceRefused,
+    LoadedModel,
     Predictions,
     load_model,
 )
@@ -38,6 +39,8 @@ class Serialized:
     artifact: bytes
     signature: Signature
     parity: Parity
+    model: LoadedModel
+    """The artifact, loaded."""
     predictions: tuple[Predictions, ...]
     """Its own predictions for the rows of each check."""
 
@@ -113,7 +116,7 @@ def _serialized(
     expected = joined([check.expected for check in checks])
     error = parity_error(expected, joined(list(predictions)), tolerance)
     parity = Parity(error=error, tolerance=tolerance, precision=attempt.precision)
-    return Serialized(artifact, full, parity, predictions)
+    return Serialized(artifact, full, parity, model, predictions)
 
 
 def _needed_types(kind: ArtifactFormat, artifact: bytes) -> list[str]:
