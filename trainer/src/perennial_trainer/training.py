@@ -80,7 +80,8 @@ def train(
 
     Raises:
         DataError: The rows do not suffice.
-        SpecError: The estimator cannot be fitted to the rows, or not be published.
+        SpecError: The estimator cannot be fitted to the rows, or not be published; or the gate asks
+            for a metric that does not suit it.
     """
     spec = order.training.estimator
     division = divide(dataset, order.training.data.holdout, task)
