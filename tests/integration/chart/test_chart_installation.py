@@ -20,7 +20,9 @@ NAMESPACED = (
     "deployments,statefulsets,replicasets,cronjobs,jobs,pods,services,configmaps,secrets,"
     "serviceaccounts,roles,rolebindings,leases,persistentvolumeclaims"
 )
-CLUSTER_WIDE = "clusterroles,clusterrolebindings"
+CLUSTER_WIDE = (
+    "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+)
 CRD = "customresourcedefinitions/predictionmodels.perennial.dev"
 
 

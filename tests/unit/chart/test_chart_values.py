@@ -71,7 +71,10 @@ def test_the_schema_knows_no_value_that_the_chart_does_not_list() -> None:
 
 @pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
 def test_every_object_says_where_it_belongs(arguments: list[str]) -> None:
-    cluster_wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    cluster_wide = {
+        *("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+    }
 
     for body in render(*arguments, release="prod", namespace="ml"):
         where = body["metadata"].get("namespace")

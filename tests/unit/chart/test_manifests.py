@@ -32,10 +32,10 @@ def test_install_yaml_holds_no_password_and_names_its_namespace_throughout() -> 
     assert {body["metadata"].get("namespace") for body in objects} == {None, "perennial"}
 
 
-def test_install_yaml_holds_the_crd_and_no_hooks() -> None:
+def test_install_yaml_holds_the_crds_and_no_hooks() -> None:
     objects = read(ROOT / "manifests" / "install.yaml")
 
-    assert len(of_kind(objects, "CustomResourceDefinition")) == 1
+    assert len(of_kind(objects, "CustomResourceDefinition")) == 2
     assert not of_kind(objects, "PredictionModel")
 
 

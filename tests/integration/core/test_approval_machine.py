@@ -1,0 +1,199 @@
+"""Whatever happens, in whatever order, only a version that earned it ever serves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from builders import NOW, manifest_body
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from perennial_core.approval import GATE, Judgement, judge
+from perennial_core.decisions import Rules, State, choose
+from perennial_core.identity import ModelKey, Version
+from perennial_core.manifest import Metrics
+from perennial_core.registry import (
+    Answer,
+    Decision,
+    Failure,
+    NotApproved,
+    Registry,
+    Serving,
+    VersionNotFound,
+)
+from perennial_core.resource.gate import GateSpec, OnFailure
+from perennial_core.resource.rollout import Approval, NewerCandidate
+from perennial_core.settings import RegistrySettings
+
+SCORES = st.sampled_from([0.1, 0.5, 0.9])
+VERSIONS = st.integers(1, 12).map(Version)
+RULES = st.builds(
+    lambda least, on_failure, approval, newer: Rules(
+        GateSpec.model_validate(
+            {"metrics": [{"name": "r2", "min": least}], "onFailure": str(on_failure)}
+        ),
+        approval,
+        newer,
+    ),
+    st.sampled_from(["0", "0.4", "0.8"]),
+    st.sampled_from(OnFailure),
+    st.sampled_from(Approval),
+    st.sampled_from(NewerCandidate),
+)
+FAILURE = Failure(reason="Deadline", message="no pod became ready", at=NOW)
+_numbers = itertools.count()
+
+
+class ApprovalMachine(RuleBasedStateMachine):
+    """A controller that is killed between any two of its steps, and people who decide at any time.
+
+    What each version earned is noted here in words of its own: the score against the bound of the
+    gate at the time, and who said yes to a version that waited.
+    """
+
+    def __init__(self, registry_settings: RegistrySettings) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.registry = Registry.from_settings(registry_settings)
+        self.key = ModelKey("tests", f"approval-{next(_numbers)}")
+        self.spec = Rules(GateSpec(), Approval.AUTOMATIC, NewerCandidate.SUPERSEDE)
+        self.scores: dict[Version, float] = {}
+        self.earned: set[Version] = set()
+        self.asked: dict[Version, Decision] = {}
+        self.waiting: set[Version] = set()
+        self.pinned: Version | None = None
+        self.generation = 1
+        self.incumbent: Version | None = None
+        self.runs = itertools.count()
+        self.loop.run(self.registry.purge(self.key))
+
+    def teardown(self) -> None:
+        self.loop.run(self.registry.purge(self.key))
+        self.loop.run(self.registry.__aexit__(None, None, None))
+        self.loop.close()
+
+    @rule(score=SCORES)
+    def publish(self, score: float) -> None:
+        artifact = b"%f" % score
+        body = manifest_body(self.key, artifact, f"run-{next(self.runs)}")
+        body = body.model_copy(update={"metrics": Metrics(candidate={"r2": score})})
+        publication = self.loop.run(self.registry.publish(self.key, body, artifact, started=NOW))
+        self.scores[publication.version] = score
+
+    @rule(rules=RULES)
+    def change_the_rules(self, rules: Rules) -> None:
+        self.spec = rules
+        self.generation += 1
+
+    @rule(version=st.none() | VERSIONS)
+    def pin(self, version: Version | None) -> None:
+        self.pinned = version
+        self.generation += 1
+
+    @rule(version=VERSIONS, verdict=st.sampled_from(Answer))
+    def ask(self, version: Version, verdict: Answer) -> None:
+        """A person writes a decision, whether or not the version waits for one."""
+        decision = Decision(verdict=verdict, by="alice", reason="looked at it", at=NOW)
+        self.asked.setdefault(version, decision)
+
+    @rule(version=VERSIONS)
+    def fail(self, version: Version) -> None:
+        self.loop.run(self.registry.record_failure(self.key, version, FAILURE))
+
+    @rule(limit=st.integers(1, 3))
+    def retain(self, limit: int) -> None:
+        self.loop.run(self.registry.retain(self.key, limit=limit, protected=self.waiting))
+
+    @rule(dies=st.booleans(), rolls_out=st.booleans())
+    def reconcile(self, dies: bool, rolls_out: bool) -> None:
+        judgement = self._judge()
+        if dies:
+            return
+        snapshot = self.loop.run(self.registry.snapshot(self.key))
+        choice = choose(
+            retained=judgement.manifests,
+            decisions=judgement.decisions,
+            failures=snapshot.failures,
+            incumbent=self.incumbent,
+            pinned=self.pinned,
+            generation=self.generation,
+        )
+        chosen = judgement.manifests.get(choice.version) if choice.version else None
+        if chosen is not None and rolls_out:
+            serving = Serving(version=chosen.version, digest=chosen.digest)
+            self.loop.run(self.registry.set_serving(self.key, serving))
+            self.incumbent = chosen.version
+
+    @rule(version=VERSIONS)
+    def a_confused_controller_says_what_serves(self, version: Version) -> None:
+        try:
+            manifest = self.loop.run(self.registry.manifest(self.key, version))
+        except VersionNotFound:
+            return
+        serving = Serving(version=version, digest=manifest.digest)
+        try:
+            self.loop.run(self.registry.set_serving(self.key, serving))
+        except NotApproved:
+            return
+        self.incumbent = version
+
+    @invariant()
+    def what_serves_has_earned_it(self) -> None:
+        serving = self.loop.run(self.registry.serving(self.key))
+        assert serving is None or serving.version in self.earned
+
+    @invariant()
+    def what_a_person_denied_stays_denied(self) -> None:
+        decisions = self.loop.run(self.registry.snapshot(self.key)).decisions
+        for version, decision in decisions.items():
+            assert (decision.verdict is Answer.APPROVED) == (version in self.earned)
+
+    def _judge(self) -> Judgement:
+        snapshot = self.loop.run(self.registry.snapshot(self.key))
+        judging = judge(self.registry, self.key, snapshot, self.incumbent, self.spec, self.asked)
+        judgement = self.loop.run(judging)
+        for version in judgement.decisions.keys() - snapshot.decisions.keys():
+            self._note(version, judgement.decisions[version])
+        self.waiting = set(judgement.awaiting)
+        for version in self.waiting:
+            assert judgement.rulings[version].state is State.AWAITING_APPROVAL
+        return judgement
+
+    def _note(self, version: Version, decision: Decision) -> None:
+        """Note what a new decision gives a version, if it was right to make it."""
+        bounds = [float(metric.min or 0) for metric in self.spec.gate.metrics]
+        passes = all(self.scores[version] >= bound for bound in bounds)
+        if decision.by == GATE:
+            assert passes
+            assert self.spec.approval is Approval.AUTOMATIC
+        else:
+            assert decision == self.asked[version]
+            assert passes or self.spec.gate.on_failure is OnFailure.REVIEW
+            assert not (passes and self.spec.approval is Approval.AUTOMATIC)
+        if decision.verdict is Answer.APPROVED:
+            self.earned.add(version)
+
+
+@pytest.mark.parametrize("server", [False], ids=["alone"], indirect=True)
+def test_only_what_earned_it_ever_serves(registry_settings: RegistrySettings) -> None:
+    class Machine(ApprovalMachine):
+        def __init__(self) -> None:
+            super().__init__(registry_settings)
+
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,124 @@
+"""What ModelVersions say, what is read from them, and the events that they are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import NOW, manifest_body
+from operator_models import Body, read_model
+
+from perennial_core.decisions import Ruling, State
+from perennial_core.gate import Check, Outcome, Verdict
+from perennial_core.identity import ModelKey, Version
+from perennial_core.manifest import Metrics
+from perennial_core.registry import Answer, Decision
+from perennial_core.resource.gate import GateSpec
+from perennial_core.resource.model_version import ModelVersionSpec, ModelVersionStatus
+from perennial_operator.build.model_version import build_model_version
+from perennial_operator.report.versions import version_event, version_status
+from perennial_operator.versions import asked_decisions
+
+PASSED = Verdict((Check(Outcome.PASSED, "r2 0.9, min 0.8"),))
+RULING = Ruling(State.APPROVED, "approved by alice: looked at it", PASSED)
+DECISION = Decision(verdict=Answer.APPROVED, by="alice", reason="looked at it", at=NOW)
+BODY = manifest_body(ModelKey("tests", "points"), b"artifact")
+METRICS = Metrics(
+    candidate={"max_error": None, "neg_mean_absolute_error": -0.1234567891, "r2": 0.9},
+    incumbent={"max_error": None, "neg_mean_absolute_error": -0.2, "r2": 0.8},
+    incumbent_version=Version(6),
+)
+MANIFEST = BODY.model_copy(update={"metrics": METRICS}).numbered(Version(7))
+
+
+def gate(**parts: Any) -> GateSpec:
+    return GateSpec.model_validate(parts)
+
+
+def test_the_status_says_what_is_known_of_the_version() -> None:
+    status = version_status(gate(), MANIFEST, RULING, DECISION)
+
+    ModelVersionStatus.model_validate(status)
+    assert status == {
+        "state": "Approved",
+        "message": "approved by alice: looked at it",
+        "digest": MANIFEST.digest,
+        "format": "onnx",
+        "created": "2026-01-01T00:00:00Z",
+        "metrics": {"neg_mean_absolute_error": "-0.123457", "r2": "0.9"},
+        "incumbentMetrics": {"neg_mean_absolute_error": "-0.2", "r2": "0.8"},
+        "incumbentVersion": 6,
+        "score": "neg_mean_absolute_error -0.1235",
+        "gate": {
+            "outcome": "Passed",
+            "checks": [{"outcome": "Passed", "message": "r2 0.9, min 0.8"}],
+        },
+        "decidedBy": "alice",
+        "decidedAt": "2026-01-01T00:00:00Z",
+        "reason": "looked at it",
+    }
+
+
+def test_the_score_is_the_first_metric_of_the_gate() -> None:
+    metrics = [{"name": "max_error", "min": "-1"}, {"name": "r2", "min": "0"}]
+    assert version_status(gate(metrics=metrics), MANIFEST, RULING, None)["score"] == "r2 0.9"
+
+
+def test_an_undecided_version_without_an_incumbent_says_nothing_of_them() -> None:
+    status = version_status(gate(), BODY.numbered(Version(1)), RULING, None)
+    absent = {"decidedBy", "decidedAt", "reason", "incumbentVersion"}
+    assert absent.isdisjoint(status)
+    assert status["incumbentMetrics"] == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (None, State.APPROVED, "Normal"),
+        (None, State.AWAITING_APPROVAL, "Normal"),
+        (None, State.REJECTED, "Warning"),
+        (State.AWAITING_APPROVAL, State.DENIED, "Warning"),
+        (State.AWAITING_APPROVAL, State.APPROVED, "Normal"),
+        (State.REJECTED, State.APPROVED, "Normal"),
+        (State.APPROVED, State.APPROVED, None),
+        (State.APPROVED, State.SERVING, None),
+        (State.SERVING, State.SUPERSEDED, None),
+        (State.APPROVED, State.FAILED, None),
+    ],
+)
+def test_a_decision_is_an_event(before: State | None, after: State, kind: str | None) -> None:
+    status = {} if before is None else {"state": str(before), "message": "as it was"}
+    event = version_event(7, status, {"state": str(after), "message": "why"})
+    assert (event and (event.type, event.reason, event.message)) == (
+        kind and (kind, str(after), "version 7: why")
+    )
+
+
+def asked(version: int, decision: Body | None, owner: str | None = None) -> Body:
+    model = read_model()
+    body = build_model_version(model, Version(version))
+    if decision is not None:
+        body["spec"]["decision"] = decision
+    if owner is not None:
+        body["metadata"]["ownerReferences"][0]["uid"] = owner
+    return body
+
+
+def test_what_people_decided_is_read_from_the_models_own_versions() -> None:
+    approved = {"verdict": "Approved", "by": "alice", "reason": "looked at it"}
+    denied = {"verdict": "Denied", "by": "bob"}
+    bodies = [
+        *(asked(1, None), asked(2, approved), asked(3, denied)),
+        asked(4, approved, owner="the model of this name that was there before"),
+    ]
+    found = asked_decisions(bodies, read_model())
+    assert {version: (it.verdict, it.by, it.reason) for version, it in found.items()} == {
+        2: (Answer.APPROVED, "alice", "looked at it"),
+        3: (Answer.DENIED, "bob", "no reason was given"),
+    }
+
+
+def test_a_model_version_is_named_after_its_model_and_holds_no_decision() -> None:
+    body = build_model_version(read_model(), Version(7))
+    assert body["metadata"]["name"] == "points-v7"
+    assert ModelVersionSpec.model_validate(body["spec"]).decision is None
