@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from perennial_trainer.data.web_file import web_file
 from perennial_trainer.failure import DataError
 
 _NAMES_SHOWN = 20
+_DELIMITER = re.compile("[,;|\t]")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def _check_header(file: FileTable, wanted: list[str]) -> None:
                 f" {_columns_there_are(name, names)}"
             )
         if names.count(name) > 1:
-            raise DataError(f"{file.name}: the header names column {name!r} twice")
+            raise DataError(f"{file.name}: the header names column {name!r} twice; rename one")
 
 
 def _field(name: str, wanted: list[str]) -> str:
@@ -137,6 +139,8 @@ def _field(name: str, wanted: list[str]) -> str:
 def _columns_there_are(name: str, names: list[str]) -> str:
     close = get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
+    if len(names) == 1 and (found := _DELIMITER.search(names[0])):
+        hint = f" (if {found[0]!r} separates columns, set spec.training.data.delimiter to it)"
     more = ", ..." if len(names) > _NAMES_SHOWN else ""
     return f"there are: {', '.join(map(repr, names[:_NAMES_SHOWN]))}{more}{hint}"
 
