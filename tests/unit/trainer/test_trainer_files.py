@@ -244,6 +244,17 @@ def test_a_folder_that_may_not_be_read_is_the_users_to_repair(
         read(data, "")
 
 
+def test_a_file_that_may_not_be_read_is_the_users_to_repair(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(EACCES, f"Failed to open local file {path!r}. Detail: [errno 13]")
+
+    monkeypatch.setattr(pa, "OSFile", refuse)
+    with pytest.raises(DataError, match=r"points\.csv\): cannot be read: Permission denied$"):
+        read(data, write(data, "points.csv", CSV))
+
+
 @pytest.mark.parametrize("uri", ["http://[::/points.csv", "http://localhost:99999/points.csv"])
 def test_a_wrong_url_is_the_users_to_repair(tmp_path: Path, uri: str) -> None:
     with pytest.raises(SpecError, match=r"^spec\.training\.data\.uri: is no URL: "):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -108,7 +109,7 @@ def _open(path: Path, name: str) -> pa.NativeFile:
 
 
 def _unreadable(name: str, error: OSError) -> DataError | Outage:
-    message = f"{name}: cannot be read: {error.strerror or error}"
+    message = f"{name}: cannot be read: {os.strerror(error.errno) if error.errno else error}"
     if isinstance(error, FileNotFoundError | PermissionError):
         return DataError(message)
     return Outage(message)
