@@ -8,15 +8,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perennial_core.errors import UserError
 from perennial_core.validation import plainly
 
 MEBIBYTE = 1024 * 1024
+
+
+def _names(value: Any) -> Any:
+    """Read ``["a", "b"]`` or ``a,b``."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(f'{value!r} is no list; write ["a", "b"] or a,b') from None
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_names)]
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda name: name.upper() if isinstance(name, str) else name),
+]
+"""The least that is logged, in capitals or not."""
 
 
 class RegistrySettings(BaseSettings):
@@ -49,11 +70,11 @@ class TrainerSettings(BaseSettings):
     """Where the keys of ``credentialsSecret`` are mounted, a file each."""
     termination_log: Path = Path("/dev/termination-log")
     """Where the last error is written for Kubernetes to show."""
-    allowed_modules: list[str] = ["sklearn"]
+    allowed_modules: Names = ["sklearn"]
     """Estimators come from these modules and what lies below them."""
-    trusted_types: list[str] = []
+    trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
 
 class PredictorSettings(BaseSettings):
@@ -84,31 +105,29 @@ class PredictorSettings(BaseSettings):
     """Requests with more instances are refused."""
     threads: int = 1
     """How many threads one prediction of an ONNX model uses; 1 is best for single rows."""
-    trusted_types: list[str] = []
+    trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
-def from_environment(kind: type[Settings]) -> Settings:
-    """Read settings.
+def from_environment(kind: type[Settings], **given: Any) -> Settings:
+    """Read settings; those that are given are not looked for in the environment.
 
     Raises:
         UserError: A variable is missing or wrong; the text names each.
     """
     prefix = kind.model_config.get("env_prefix", "")
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         problems = (
             f"{prefix}{'_'.join(map(str, item['loc'])).upper()}: {plainly(item)}"
             for item in error.errors(include_url=False)
         )
         raise UserError("; ".join(problems)) from None
-    except SettingsError as error:
-        raise UserError(f"{prefix}*: {error}") from None
 
 
 def environment(settings: BaseSettings) -> dict[str, str]:

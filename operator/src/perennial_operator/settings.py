@@ -8,6 +8,8 @@ import socket
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from perennial_core.settings import LogLevel, Names
+
 
 class OperatorSettings(BaseSettings):
     """How the operator is set up: ``PERENNIAL_*``; the chart writes all of them."""
@@ -21,12 +23,12 @@ class OperatorSettings(BaseSettings):
     trainer_image: str
     predictor_image: str
     image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: list[str] = []
-    allowed_modules: list[str] = ["sklearn"]
+    image_pull_secrets: Names = []
+    allowed_modules: Names = ["sklearn"]
     """Python modules that estimators may come from."""
-    trusted_types: list[str] = []
+    trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
-    watch_namespaces: list[str] = []
+    watch_namespaces: Names = []
     """Namespaces to watch; by default all."""
     resync_seconds: float = 60.0
     """How often every model is compared with the cluster and the registry."""
@@ -34,4 +36,4 @@ class OperatorSettings(BaseSettings):
     """How many models are reconciled at the same time."""
     probe_port: int = 8080
     """Port of /healthz, /readyz and /metrics."""
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"

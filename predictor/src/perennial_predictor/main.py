@@ -10,7 +10,7 @@ import sys
 import structlog
 import uvloop
 
-from perennial_core.errors import PerennialError, UserError
+from perennial_core.errors import PerennialError
 from perennial_core.identity import ModelKey
 from perennial_core.log import configure_logging
 from perennial_core.registry import Registry
@@ -35,19 +35,12 @@ def main() -> None:
     try:
         settings = from_environment(PredictorSettings)
         registry_settings = from_environment(RegistrySettings)
-        logging.getLogger().setLevel(_level(settings.log_level))
+        logging.getLogger().setLevel(settings.log_level)
         with listening_socket(settings.host, settings.port) as listener:
             uvloop.run(_serve(settings, registry_settings, listener))
     except PerennialError as error:
         _log.error("cannot start", error=str(error))
         sys.exit(1)
-
-
-def _level(name: str) -> int:
-    levels = logging.getLevelNamesMapping()
-    if name.upper() not in levels:
-        raise UserError(f"PERENNIAL_LOG_LEVEL: {name!r} is none of {', '.join(levels)}")
-    return levels[name.upper()]
 
 
 async def _serve(

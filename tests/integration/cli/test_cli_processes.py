@@ -115,6 +115,14 @@ def test_a_wrong_resource_is_refused_without_a_traceback(
     assert "Traceback" not in refused.stderr
 
 
+def test_a_wrong_variable_is_named_before_anything_starts(tmp_path: Path) -> None:
+    run = LocalRun(tmp_path, suspended())
+    environment = {**os.environ, "PERENNIAL_THREADS": "many"}
+    refused = subprocess.run(run.command(), capture_output=True, text=True, env=environment)
+    assert refused.returncode == 2
+    assert refused.stderr == "perennial: PERENNIAL_THREADS: must be a whole number, not 'many'\n"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "perennial_cli", "run", "missing.yaml"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
     ("environment", "says"),
     [
         ({"PERENNIAL_PORT": "many"}, "PERENNIAL_MODEL: this field is required; PERENNIAL_PORT: "),
-        ({"PERENNIAL_MODEL": "a/b", "PERENNIAL_TRUSTED_TYPES": "x"}, "trusted_types"),
+        ({"PERENNIAL_MODEL": "a/b", "PERENNIAL_TRUSTED_TYPES": "[x"}, "PERENNIAL_TRUSTED_TYPES: "),
         ({"PERENNIAL_MODEL": "a/b", "PERENNIAL_LOG_LEVEL": "loud"}, "PERENNIAL_LOG_LEVEL"),
     ],
 )

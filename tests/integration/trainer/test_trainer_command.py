@@ -177,6 +177,24 @@ def test_a_missing_variable_exits_78_and_names_it(trainer: Trainer) -> None:
     assert "PERENNIAL_RUN_ID: this field is required" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PERENNIAL_LOG_LEVEL", "loud", "must be 'DEBUG', 'INFO'"),
+        ("PERENNIAL_ALLOWED_MODULES", "[sklearn", "'[sklearn' is no list; write"),
+        ("PERENNIAL_REDIS_MAX_ARTIFACT_BYTES", "big", "must be a whole number, not 'big'"),
+    ],
+)
+def test_a_wrong_variable_exits_78_and_is_named(
+    trainer: Trainer, name: str, value: str, says: str
+) -> None:
+    given = {**trainer.environment(), name: value}
+    done = subprocess.run([*COMMAND, "run"], env=given, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 78
+    assert f"{name}: {says}" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_termination_log_that_cannot_be_written_hinders_nothing(trainer: Trainer) -> None:
     changed = {"PERENNIAL_TERMINATION_LOG": "/no/such/folder/log"}
     ended = trainer.run(changed, uri="sample://cubic", estimator=LINEAR)

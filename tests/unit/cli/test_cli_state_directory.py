@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from errno import EROFS
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,21 @@ def test_two_runs_on_one_directory_are_refused(tmp_path: Path) -> None:
         pass
     with state.locked():
         pass
+
+
+def test_a_directory_that_can_no_longer_be_written_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateDirectory(tmp_path)
+    with state.locked():
+        pass
+    monkeypatch.setattr(os, "open", refuse_to_create)
+    with pytest.raises(UserError, match="Read-only file system; name another"), state.locked():
+        pass
+
+
+def refuse_to_create(*_: object) -> None:
+    raise OSError(EROFS, os.strerror(EROFS))
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

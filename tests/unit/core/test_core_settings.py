@@ -45,7 +45,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "termination_log": PATHS,
         "allowed_modules": st.lists(TEXT),
         "trusted_types": st.lists(TEXT),
-        "log_level": TEXT,
+        "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING"]),
     },
     PredictorSettings: {
         "model": TEXT,
@@ -61,7 +61,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "max_instances": NUMBERS,
         "threads": NUMBERS,
         "trusted_types": st.lists(TEXT),
-        "log_level": TEXT,
+        "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING"]),
     },
 }
 

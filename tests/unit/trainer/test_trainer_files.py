@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,40 @@ def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
         read(data, write(data, "points.csv", "Width,y\n1,2\n"), features=["width"])
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_wrong_delimiter_is_pointed_out(data: Path, delimiter: str) -> None:
+    with pytest.raises(DataError, match="separates columns, set spec"):
+        read(data, write(data, "points.csv", CSV.replace(",", delimiter)))
+
+
+def test_a_folder_that_may_not_be_read_is_the_users_to_repair(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"^file:///data .*: cannot be read: Permission denied"):
+        read(data, "")
+
+
+def test_a_file_that_may_not_be_read_is_the_users_to_repair(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(EACCES, f"Failed to open local file {path!r}. Detail: [errno 13]")
+
+    monkeypatch.setattr(pa, "OSFile", refuse)
+    with pytest.raises(DataError, match=r"points\.csv\): cannot be read: Permission denied$"):
+        read(data, write(data, "points.csv", CSV))
+
+
+@pytest.mark.parametrize("uri", ["http://[::/points.csv", "http://localhost:99999/points.csv"])
+def test_a_wrong_url_is_the_users_to_repair(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(SpecError, match=r"^spec\.training\.data\.uri: is no URL: "):
+        read_rows(order(uri=uri).training.data, settings(tmp_path))
+
+
 @pytest.mark.parametrize(("first", "second"), [("x,y", "x,y,z"), ("x,y,z", "x,y")])
 def test_files_of_a_folder_need_the_same_columns(data: Path, first: str, second: str) -> None:
     for name, header in (("a.csv", first), ("b.csv", second)):
@@ -270,7 +305,7 @@ def test_a_file_outside_of_data_is_read_where_it_is(tmp_path: Path) -> None:
 def test_a_wrong_sample_is_refused(tmp_path: Path, uri: str, message: str) -> None:
     with pytest.raises(SpecError) as raised:
         read_rows(order(uri=uri).training.data, settings(tmp_path))
-    assert str(raised.value).startswith(f"{uri}: ")
+    assert str(raised.value).startswith("spec.training.data.uri: ")
     assert message in str(raised.value)
 
 

@@ -42,7 +42,7 @@ def run() -> None:
     (retry), 143 ended by SIGTERM (retry), 1 unexpected (retry).
     """
     with redirect_stdout(_stdout_for_logs_alone()):
-        configure_logging(os.environ.get("PERENNIAL_LOG_LEVEL", "INFO"))
+        configure_logging()
     logging.captureWarnings(True)
     raise typer.Exit(_run())
 
@@ -61,6 +61,7 @@ def _run() -> ExitCode:
     try:
         settings = from_environment(TrainerSettings)
         registry_settings = from_environment(RegistrySettings)
+        logging.getLogger().setLevel(settings.log_level)
         termination_log = settings.termination_log
         start = Start(TrainingOrder.read(settings.training_file), settings)
         end_on_sigterm(lambda error: _report_end(error, start, registry_settings))

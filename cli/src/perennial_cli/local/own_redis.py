@@ -15,7 +15,7 @@ from perennial_cli.local.child_process import how_it_ended
 from perennial_cli.local.redis_server import RedisServer
 from perennial_cli.local.supervision import supervise
 from perennial_core.errors import Outage
-from perennial_core.settings import RegistrySettings
+from perennial_core.settings import RegistrySettings, from_environment
 
 
 class OwnRedis:
@@ -28,7 +28,9 @@ class OwnRedis:
     @property
     def connection(self) -> RegistrySettings:
         """How to get there, whatever our environment says of other Redis servers."""
-        return RegistrySettings(url=SecretStr(self._server.url), password=None, ca=None)
+        return from_environment(
+            RegistrySettings, url=SecretStr(self._server.url), password=None, ca=None
+        )
 
     async def follow(self) -> NoReturn:
         await supervise("Redis", self._run, self._journal)

@@ -21,8 +21,14 @@ from perennial_cli.local.schedule import next_fire
 from perennial_cli.local.state_directory import StateDirectory, default_directory
 from perennial_cli.local.training import Training
 from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
-from perennial_core.settings import RegistrySettings
+from perennial_core.settings import (
+    PredictorSettings,
+    RegistrySettings,
+    TrainerSettings,
+    from_environment,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
     """
     watched = WatchedFile(run.file, lambda local: _check(local, run), journal)
     model = watched.current.model
+    _check_environment(model.key)
     state = StateDirectory(run.directory or default_directory(model.key))
     with state.locked():
         check_port(run.port or model.spec.serving.port)
@@ -55,6 +62,12 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
         if fields := cluster_only(model.spec):
             journal.note(f"only a cluster heeds {', '.join(fields)}; one predictor runs here")
         await _run_parts(watched, state, run, journal)
+
+
+def _check_environment(key: ModelKey) -> None:
+    """Refuse wrong variables of the trainer and the predictor before anything is started."""
+    from_environment(TrainerSettings, run_id="")
+    from_environment(PredictorSettings, model=str(key))
 
 
 async def _run_parts(
@@ -82,7 +95,7 @@ async def _registry_of(
 ) -> tuple[RegistrySettings, list[OwnRedis]]:
     """Return how to get to the registry, and the Redis to keep running where it is our own."""
     if run.redis_url is not None:
-        return RegistrySettings(url=SecretStr(run.redis_url)), []
+        return from_environment(RegistrySettings, url=SecretStr(run.redis_url)), []
     redis = await stack.enter_async_context(own_redis(state.redis, journal))
     return redis.connection, [redis]
 

@@ -17,7 +17,12 @@ from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
 from perennial_core.identity import Version
 from perennial_core.manifest import Record
-from perennial_core.settings import PredictorSettings, RegistrySettings, environment
+from perennial_core.settings import (
+    PredictorSettings,
+    RegistrySettings,
+    environment,
+    from_environment,
+)
 
 HOST = "127.0.0.1"
 
@@ -102,7 +107,8 @@ class Predictor:
             changed.cancel()
 
     def _settings(self, port: int) -> dict[str, str]:
-        settings = PredictorSettings(
+        settings = from_environment(
+            PredictorSettings,
             model=str(self._watched.current.model.key),
             version=None,  # none of our own environment either: it follows the serving key
             digest=None,

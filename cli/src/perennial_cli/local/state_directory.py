@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
@@ -66,10 +67,11 @@ class StateDirectory:
         """Make the directory and hold it alone.
 
         Raises:
-            UserError: Another process holds it, or it cannot be made.
+            UserError: Another process holds it, or it cannot be made or written to.
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            TemporaryFile(dir=self.root).close()  # a lock of before says nothing of writing now
             lock = (self.root / "lock").open("a+")
         except OSError as error:
             raise UserError(f"{self.root}: {error.strerror}; name another --directory") from None

@@ -28,7 +28,7 @@ from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
 from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry, Run, RunOutcome
-from perennial_core.settings import RegistrySettings, TrainerSettings, environment
+from perennial_core.settings import RegistrySettings, TrainerSettings, environment, from_environment
 
 _GRACE_SECONDS = 5.0
 
@@ -125,7 +125,8 @@ class Training:
         mounts = prepare_mounts(local, self._data, self._state)
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._state.order.write_text(TrainingOrder.for_model(local.model).to_text())
-        settings = TrainerSettings(
+        settings = from_environment(
+            TrainerSettings,
             run_id=run_id,
             training_file=self._state.order,
             data_directory=mounts.data,

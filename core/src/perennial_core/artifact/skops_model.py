@@ -55,5 +55,5 @@ def _refuse_untrusted(
         raise ArtifactUnusable(
             f"{manifest.model}: the skops artifact needs types that are not trusted:"
             f" {', '.join(refused)}; if you know them to be safe, add them to"
-            " PERENNIAL_TRUSTED_TYPES (chart value trustedTypes)"
+            " PERENNIAL_TRUSTED_TYPES (chart value operator.trustedTypes)"
         )

@@ -133,7 +133,7 @@ def _translated(error: exceptions.RedisError | OSError) -> RegistryRefused | Reg
         )
     if code == "OOM":
         return RegistryRefused(
-            f"Redis is full: {error}; raise its maxmemory or lower rollout.historyLimit"
+            f"Redis is full: {error}; raise its maxmemory or lower spec.rollout.historyLimit"
         )
     return RegistryRefused(f"Redis refuses: {error}")
 

@@ -45,7 +45,8 @@ def kind_of(rows: Rows, name: str) -> Kind:
     if Kind.TEXT in found and len(found) > 1:
         other = next(kind for kind in found if kind is not Kind.TEXT)
         raise DataError(
-            f"{found[Kind.TEXT]}: column {name!r} holds text, but {other} in {found[other]}"
+            f"{found[Kind.TEXT]}: column {name!r} holds text, but {other} in {found[other]};"
+            " give it one type in all files"
         )
     if len(found) > 1:
         return Kind.INTEGER if set(found) == {Kind.INTEGER, Kind.BOOL} else Kind.NUMBER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,17 +36,31 @@ def local_files(
     wanted = PurePosixPath(unquote(uri.removeprefix("file://")))
     root = _root(wanted, data_directory)
     path = root.path / wanted.relative_to(root.name)
-    if "*" in str(wanted):
-        matches = [Path(name) for name in sorted(glob.glob(_star_only(path), recursive=True))]
-        found, problem = [file for file in matches if file.is_file()], "no file matches"
-    elif path.is_dir():
-        found = [file for file in sorted(path.iterdir()) if _is_visible_data(file, is_data)]
-        problem = "the folder has no data files"
-    else:
-        found, problem = [path] if path.exists() else [], "there is no such file"
+    try:
+        found, problem = _matches(path) if "*" in str(wanted) else _at(path, is_data)
+    except OSError as error:
+        raise _unreadable(root.file(path).name, error) from error
     if not found:
         raise DataError(f"{root.file(path).name}: {problem}{_neighbours(path)}")
     return tuple(map(root.file, found))
+
+
+def _matches(pattern: Path) -> tuple[list[Path], str]:
+    """Return the files that a pattern picks, and what to say when there are none."""
+    found = map(Path, sorted(glob.glob(_star_only(pattern), recursive=True)))
+    return [file for file in found if file.is_file()], "no file matches"
+
+
+def _at(path: Path, is_data: Callable[[str], bool]) -> tuple[list[Path], str]:
+    """Return the file at a path or those in the folder there, and what to say when there are none.
+
+    A folder may hold other files too: hidden ones and those that are no data are passed over.
+    """
+    if not path.is_dir():
+        return [path] if path.exists() else [], "there is no such file"
+    files = [file for file in sorted(path.iterdir()) if not file.name.startswith((".", "_"))]
+    data = [file for file in files if file.is_file() and is_data(file.name)]
+    return data, "the folder has no data files"
 
 
 @dataclass(frozen=True)
@@ -74,10 +89,6 @@ def _star_only(path: Path) -> str:
     return str(path).replace("[", "[[]").replace("?", "[?]")
 
 
-def _is_visible_data(file: Path, is_data: Callable[[str], bool]) -> bool:
-    return file.is_file() and not file.name.startswith((".", "_")) and is_data(file.name)
-
-
 def _neighbours(path: Path) -> str:
     """Return what lies where something was looked for, to show in a message."""
     folder = path if path.is_dir() else path.parent
@@ -93,7 +104,12 @@ def _neighbours(path: Path) -> str:
 def _open(path: Path, name: str) -> pa.NativeFile:
     try:
         return pa.OSFile(str(path))
-    except (FileNotFoundError, PermissionError) as error:
-        raise DataError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except OSError as error:
-        raise Outage(f"{name}: cannot be read: {error}") from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> DataError | Outage:
+    message = f"{name}: cannot be read: {os.strerror(error.errno) if error.errno else error}"
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return DataError(message)
+    return Outage(message)

@@ -76,7 +76,7 @@ def _check_header(file: FileTable, wanted: list[str]) -> None:
                 f" {columns_there_are(name, names)}"
             )
         if names.count(name) > 1:
-            raise DataError(f"{file.name}: the header names column {name!r} twice")
+            raise DataError(f"{file.name}: the header names column {name!r} twice; rename one")
 
 
 def _field(name: str, wanted: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ import pyarrow as pa
 from perennial_trainer.data.formats import FileTable
 
 _NAMES_SHOWN = 20
+_DELIMITER = re.compile("[,;|\t]")
 
 
 @dataclass(frozen=True)
@@ -66,5 +68,7 @@ def columns_there_are(name: str, names: list[str]) -> str:
     """Return the names in a header, for messages, with the one that may have been meant."""
     close = get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
+    if len(names) == 1 and (found := _DELIMITER.search(names[0])):
+        hint = f" (if {found[0]!r} separates columns, set spec.training.data.delimiter to it)"
     more = ", ..." if len(names) > _NAMES_SHOWN else ""
     return f"there are: {', '.join(map(repr, names[:_NAMES_SHOWN]))}{more}{hint}"

@@ -14,6 +14,7 @@ from perennial_trainer.failure import SpecError
 SLOPE, INTERCEPT = 2.0, 3.0
 _LARGEST_X = 100.0
 _MOST_ROWS = 100_000_000
+_FIELD = "spec.training.data.uri"
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ def parse_sample(uri: str) -> Linear:
     parts = urlsplit(uri)
     if parts.netloc != "linear" or parts.path.strip("/"):
         generator = parts.netloc + parts.path
-        raise SpecError(f"{uri}: there is no generator {generator!r}; there is: linear")
+        raise SpecError(f"{_FIELD}: there is no generator {generator!r}; there is: linear")
     try:
         return Linear(**_parameters(parts.query))
     except SpecError as error:
-        raise SpecError(f"{uri}: {error}") from None
+        raise SpecError(f"{_FIELD}: {uri}: {error}") from None
 
 
 def _parameters(query: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def read_target(rows: Rows, task: Task) -> Target:
     """
     kind = kind_of(rows, rows.target)
     if kind is Kind.EMPTY:
-        raise DataError(f"{rows.name}: the target column {rows.target!r} has no value in any row")
+        raise _no_values(rows)
     if task is Task.REGRESSION:
         return _target(rows, ColumnType.FLOAT64, _finite_numbers(rows, kind))
     return _labels(rows, kind)
@@ -94,13 +94,20 @@ def _finite_numbers(rows: Rows, kind: Kind) -> Array:
     return values
 
 
+def _no_values(rows: Rows) -> DataError:
+    return DataError(
+        f"{rows.name}: the target column {rows.target!r} has no value in any row; fill it, or name"
+        " another in spec.training.data.target"
+    )
+
+
 def _refuse_missing(rows: Rows, missing: Array) -> None:
     if missing.all():
-        raise DataError(f"{rows.name}: the target column {rows.target!r} has no value in any row")
+        raise _no_values(rows)
     if missing.any():
         raise DataError(
             f"{rows.place(int(np.argmax(missing)))}: the target column {rows.target!r} has no value"
-            f" ({int(missing.sum())} rows in all); fill them or remove the rows"
+            f" ({int(missing.sum())} in all); fill them or remove the rows"
         )
 
 

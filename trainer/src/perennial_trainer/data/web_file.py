@@ -29,7 +29,7 @@ def web_file(uri: str, credentials: Path) -> DataFile:
             ``password``; without them the request bears none.
 
     Raises:
-        SpecError: The credentials are incomplete or cannot be read.
+        SpecError: The URL is none, or the credentials are incomplete or cannot be read.
     """
     shown = _without_query(uri)
     headers = _authorization(credentials)
@@ -45,7 +45,11 @@ def web_file(uri: str, credentials: Path) -> DataFile:
 
 def _without_query(uri: str) -> str:
     """Return the URL for messages and for its suffix: a query may hold a secret."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - raises where the port is none
+    except ValueError as error:
+        raise SpecError(f"spec.training.data.uri: is no URL: {error}") from None
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

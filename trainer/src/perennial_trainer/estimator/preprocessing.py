@@ -70,7 +70,7 @@ def _check_categories(dataset: Dataset, name: str) -> None:
     if _MOSTLY_NUMBERS <= numeric.mean() < 1:
         odd = categories[~numeric].iloc[0]
         raise DataError(
-            f"{_place(dataset, name, odd)}: column {name!r} holds {odd!r}, and else numbers;"
+            f"{_place(dataset, name, odd)}: column {name!r} holds {odd!r}, but numbers elsewhere;"
             " correct that, or give a pipeline in spec.training.estimator.steps if these are names"
             " of categories"
         )
