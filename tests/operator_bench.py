@@ -16,6 +16,7 @@ from operator_models import MINIMAL, Body, model_body, operator_settings
 
 from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry
+from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, NotFound
@@ -175,6 +176,9 @@ class Bench:
         key = self.key(name)
         number = (await self.registry.latest(key) or 0) + 1
         body = manifest_body(key, content + str(number).encode(), f"run-{content!r}-{number}")
+        spec = (await self.model(name)).get("spec", IDLE)
+        model = PredictionModel.parse(model_body(spec, name=name, namespace=self.namespace))
+        body = body.model_copy(update={"training_spec_hash": model.spec.training.content_hash()})
         artifact = content + str(number).encode()
         return (await self.registry.publish(key, body, artifact, started=NOW)).version
 

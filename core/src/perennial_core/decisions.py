@@ -47,11 +47,18 @@ class Rules:
     gate: GateSpec
     approval: Approval
     on_newer_candidate: NewerCandidate
+    training_spec_hash: str
+    """A version that was trained by another spec, and on which nobody decided, comes too late."""
 
     @classmethod
     def of(cls, spec: PredictionModelSpec) -> Rules:
         rollout = spec.rollout
-        return cls(spec.gate, rollout.approval, rollout.on_newer_candidate)
+        return cls(
+            gate=spec.gate,
+            approval=rollout.approval,
+            on_newer_candidate=rollout.on_newer_candidate,
+            training_spec_hash=spec.training.content_hash(),
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ def rule(
         elif decision is not None:
             ruling = _decided(version, decision, failure, served, verdict)
         else:
-            ruling = _undecided(version, verdict, rules, served, newest)
+            late = manifests[version].training_spec_hash != rules.training_spec_hash
+            ruling = _late(verdict) if late else _undecided(version, verdict, rules, served, newest)
         rulings[version] = ruling
         if newest is None and ruling.state in _ON_THE_WAY:
             newest = version
@@ -122,6 +130,11 @@ def _decided(
     if served is not None and served > version:
         return Ruling(State.SUPERSEDED, f"a newer version serves; {text}", verdict)
     return Ruling(State.APPROVED, text, verdict)
+
+
+def _late(verdict: Verdict) -> Ruling:
+    text = "spec.training changed since its run began; nobody decided"
+    return Ruling(State.SUPERSEDED, text, verdict)
 
 
 def _undecided(

@@ -1,6 +1,14 @@
 """The two families of failure: what only a user can repair, and what passes by itself."""
 
 
+def shortened(text: str, limit: int = 1000) -> str:
+    """Return a text of at most ``limit`` characters: its begin, and its end with what to do."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 4
+    return f"{text[: limit - tail - 3]} … {text[-tail:]}"
+
+
 class PerennialError(Exception):
     """Base of every error that Perennial raises on purpose; its text is written for the user."""
 

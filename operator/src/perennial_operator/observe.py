@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from perennial_core.identity import Digest, Version
@@ -68,7 +69,7 @@ def rollout_memory(model: PredictionModel) -> RolloutMemory:
     """Return what the model's status remembers of its rollouts, and what its spec pins now."""
     stored = model.status.get("rollout") or {}
     proven = None
-    if "template" in stored:
+    if stored.get("template", {}).get("spec", {}).get("containers"):
         release = Release(Version(stored["version"]), Digest(stored["digest"]))
         proven = Attempt(stored["template"], release)
     return RolloutMemory(
@@ -123,6 +124,36 @@ def _finished(job: Body) -> FinishedRun | None:
     return None
 
 
+_PATIENCE = timedelta(seconds=10)
+"""In so long the pod of a run usually starts."""
+
+
+def is_waiting(job: Body, now: datetime) -> bool:
+    """Return whether a Job's pod should have started by now and has not."""
+    status = job.get("status", {})
+    if _finished(job) is not None or status.get("ready") or "startTime" not in status:
+        return False
+    return now - datetime.fromisoformat(status["startTime"]) > _PATIENCE
+
+
+def pod_hindrance(pods: Iterable[Body]) -> str | None:
+    """Return why a pod cannot start; None when none says so."""
+    for pod in pods:
+        status = pod.get("status", {})
+        for condition in status.get("conditions", []):
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return str(condition["message"])
+        for container in status.get("containerStatuses", []):
+            if problem := _waiting_problem(container):
+                return problem
+    return None
+
+
+def with_remedy(problem: str, field: str) -> str:
+    """Return a pod's problem, and the field to raise when it is the want of memory."""
+    return f"{problem}; raise {field}" if problem.startswith("OOMKilled") else problem
+
+
 def pod_problem(pods: Iterable[Body]) -> str | None:
     """Return why pods are not ready or have failed, in a line; None when they say nothing."""
     problems = []
@@ -150,9 +181,15 @@ def _container_problem(container: Body) -> str | None:
             message = ended.get("message", "").strip() or f"exit code {ended['exitCode']}"
             reason = ended.get("reason", "Error")
             return str(message) if reason == "Error" else f"{reason}: {message}"
-    waiting = container.get("state", {}).get("waiting")
-    if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-        return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    if problem := _waiting_problem(container):
+        return problem
     if not container.get("ready", False):
         return f"container {container['name']} is not ready; see its logs"
     return None
+
+
+def _waiting_problem(container: Body) -> str | None:
+    waiting = container.get("state", {}).get("waiting")
+    if not waiting or waiting.get("reason") in (None, "ContainerCreating", "PodInitializing"):
+        return None
+    return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")

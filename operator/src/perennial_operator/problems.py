@@ -28,7 +28,8 @@ class Problems:
             yield
         except Outage as error:
             self.outage = error
-            text = f"{error}; what serves goes on serving"
+            # always the same text: how Redis fails changes from one second to the next
+            text = "the registry does not answer; what serves goes on serving"
             self.add(Trouble.REGISTRY_UNAVAILABLE, text)
         except UserError as error:
             self.add(Trouble.REGISTRY_REFUSED, str(error))

@@ -26,7 +26,7 @@ from perennial_operator.observe import is_degraded, is_running, live_deployment,
 from perennial_operator.problems import Problems
 from perennial_operator.reporter import Reporter
 from perennial_operator.rollouts import Rollouts
-from perennial_operator.runs import RunReader
+from perennial_operator.runs import RunReader, stored_run
 from perennial_operator.settings import OperatorSettings
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 from perennial_operator.versions import Versions
@@ -102,6 +102,8 @@ class Reconciler:
             with problems.of_registry():
                 removed = await self._settle(model, plan, registry)
                 await self._versions.mirror(model, registry.judgement, removed, problems)
+        if waiting := await self._runs.why_waiting(model):
+            problems.add(Trouble.RUN_WAITS, f"a run cannot start: {waiting}")
         state = ModelState(
             training=training,
             last_run=await self._runs.last_run(model, registry),
@@ -136,6 +138,7 @@ class Reconciler:
                 await self._apply_schedule(model)
             plan = _plan_training(model, memory, registry, rollout)
             if plan.cause is not None:
+                await self._applier.apply(model.key, self._shared(model), doubt=True)
                 await self._applier.start(model.key, build_job(model, self._settings, plan.cause))
             return plan.memory
         return memory
@@ -143,7 +146,7 @@ class Reconciler:
     async def _apply_schedule(self, model: PredictionModel) -> None:
         cron_job = build_cron_job(model, self._settings)
         if cron_job is not None:
-            await self._applier.apply(model.key, [cron_job])
+            await self._applier.apply(model.key, [*self._shared(model), cron_job])
             return
         for body in self._cache.owned_of_kind(model.key, CRON_JOB.name):
             await self._applier.delete(model.key, body)
@@ -158,9 +161,8 @@ class Reconciler:
             return plan
         with problems.of_cluster():
             try:
-                await self._applier.apply(
-                    model.key, [build_deployment(model, plan.attempt.template)]
-                )
+                deployment = build_deployment(model, plan.attempt.template)
+                await self._applier.apply(model.key, [*self._shared(model), deployment])
             except ObjectInvalid as error:
                 plan = without_settings(plan, str(error))
                 raise
@@ -194,7 +196,7 @@ def _plan_training(
 ) -> TrainingPlan:
     if registry is None:
         return TrainingPlan(memory)  # a run could not publish
-    return plan_training(model, memory, _lost(registry, rollout))
+    return plan_training(model, memory, _lost(registry, rollout), stored_run(model))
 
 
 def _lost(registry: RegistryState, rollout: RolloutPlan) -> Release | None:

@@ -21,7 +21,13 @@ from perennial_operator.decide.rollout import (
     without_settings,
 )
 from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, Body, ObjectRef
-from perennial_operator.observe import live_deployment, live_release, pod_problem, rollout_memory
+from perennial_operator.observe import (
+    live_deployment,
+    live_release,
+    pod_problem,
+    rollout_memory,
+    with_remedy,
+)
 from perennial_operator.problems import Problems
 from perennial_operator.registry_state import RegistryReader
 from perennial_operator.settings import OperatorSettings
@@ -120,4 +126,5 @@ class Rollouts:
         )
         deadline = model.spec.rollout.progress_deadline_seconds
         why = pod_problem(pods) or "the pods say nothing"
+        why = with_remedy(why, "spec.serving.resources.limits.memory")
         return f"not all pods became ready within {deadline} s: {why}"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from perennial_core.registry import RunOutcome
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster
-from perennial_operator.kinds import JOB
-from perennial_operator.observe import FinishedRun, last_finished_run, pod_problem
-from perennial_operator.state import LastRun, RegistryState
+from perennial_operator.decide.training import LastRun
+from perennial_operator.kinds import JOB, Body
+from perennial_operator.observe import (
+    FinishedRun,
+    is_waiting,
+    last_finished_run,
+    pod_hindrance,
+    pod_problem,
+    with_remedy,
+)
+from perennial_operator.references import missing_reference
+from perennial_operator.state import RegistryState
 
 
 class RunReader:
@@ -22,7 +33,7 @@ class RunReader:
         self, model: PredictionModel, registry: RegistryState | None
     ) -> LastRun | None:
         """Return the run that ended last; a run that died before it could tell is among them."""
-        stored = _stored(model)
+        stored = stored_run(model)
         recorded = _later(_recorded(registry), stored)
         job = last_finished_run(self._cache.owned_of_kind(model.key, JOB.name))
         if job is None or job.succeeded or _is_told(job, recorded):
@@ -35,11 +46,25 @@ class RunReader:
     async def _why_failed(self, model: PredictionModel, job: FinishedRun) -> str:
         if job.reason == "DeadlineExceeded":
             limit = model.spec.training.timeout_seconds
+            if missing := await missing_reference(self._cluster, model):
+                return f"the run could not start within {limit} s: {missing}"
             return f"the run took longer than spec.training.timeoutSeconds ({limit} s)"
-        pods = await self._cluster.pods(
-            model.metadata.namespace, f"batch.kubernetes.io/controller-uid={job.run_id}"
-        )
-        return pod_problem(pods) or f"{job.reason}: {job.message}"
+        pods = await self._pods(model, job.run_id)
+        problem = pod_problem(pods) or f"{job.reason}: {job.message}"
+        return with_remedy(problem, "spec.training.resources.limits.memory")
+
+    async def why_waiting(self, model: PredictionModel) -> str | None:
+        """Return why a run's pods do not start; None when they did, or may be about to."""
+        for job in self._cache.owned_of_kind(model.key, JOB.name):
+            if is_waiting(job, datetime.now(UTC)):
+                if missing := await missing_reference(self._cluster, model):
+                    return missing
+                return pod_hindrance(await self._pods(model, job["metadata"]["uid"]))
+        return None
+
+    async def _pods(self, model: PredictionModel, run_id: str) -> list[Body]:
+        selector = f"batch.kubernetes.io/controller-uid={run_id}"
+        return await self._cluster.pods(model.metadata.namespace, selector)
 
 
 def _is_told(job: FinishedRun, recorded: LastRun | None) -> bool:
@@ -53,7 +78,8 @@ def _later(one: LastRun | None, other: LastRun | None) -> LastRun | None:
     return max(known, key=lambda run: run.ended, default=None)
 
 
-def _stored(model: PredictionModel) -> LastRun | None:
+def stored_run(model: PredictionModel) -> LastRun | None:
+    """Return the run that ended last as the model's status remembers it."""
     training = model.status.get("training") or {}
     if "lastRun" not in training:
         return None

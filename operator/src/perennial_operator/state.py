@@ -8,10 +8,10 @@ from enum import StrEnum
 from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.manifest import Manifest
-from perennial_core.registry import Answer, Failure, RunOutcome, Snapshot
+from perennial_core.registry import Answer, Failure, Snapshot
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import LiveDeployment, RolloutPlan
-from perennial_operator.decide.training import TrainingMemory
+from perennial_operator.decide.training import LastRun, TrainingMemory
 
 
 class Trouble(StrEnum):
@@ -22,6 +22,7 @@ class Trouble(StrEnum):
     API_REFUSED = "ApiRefused"
     INVALID_SPEC = "InvalidSpec"
     RUN_FAILED = "RunFailed"
+    RUN_WAITS = "RunWaits"
     ROLLOUT_FAILED = "RolloutFailed"
     PIN_NOT_HELD = "PinNotHeld"
     VERSION_LOST = "VersionLost"
@@ -33,16 +34,6 @@ class Problem:
 
     trouble: Trouble
     message: str
-
-
-@dataclass(frozen=True)
-class LastRun:
-    """The run that ended last, as the registry or, failing that, its Job tells."""
-
-    run_id: str
-    outcome: RunOutcome
-    message: str
-    ended: str
 
 
 @dataclass(frozen=True)

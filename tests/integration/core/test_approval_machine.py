@@ -42,6 +42,7 @@ RULES = st.builds(
         ),
         approval,
         newer,
+        training_spec_hash="h",
     ),
     st.sampled_from(["0", "0.4", "0.8"]),
     st.sampled_from(OnFailure),
@@ -64,7 +65,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         self.loop = asyncio.Runner()
         self.registry = Registry.from_settings(registry_settings)
         self.key = ModelKey("tests", f"approval-{next(_numbers)}")
-        self.spec = Rules(GateSpec(), Approval.AUTOMATIC, NewerCandidate.SUPERSEDE)
+        self.spec = Rules(GateSpec(), Approval.AUTOMATIC, NewerCandidate.SUPERSEDE, "h")
         self.scores: dict[Version, float] = {}
         self.earned: set[Version] = set()
         self.asked: dict[Version, Decision] = {}

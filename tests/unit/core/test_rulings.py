@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def rules(
 ) -> Rules:
     metric = {"name": "r2", "min": "0.3", "maxRegression": "0.1"}
     gate = GateSpec.model_validate({"metrics": [metric], "onFailure": on_failure})
-    return Rules(gate, approval, on_newer_candidate)
+    return Rules(gate, approval, on_newer_candidate, training_spec_hash="h")
 
 
 def decided(verdict: Answer) -> Decision:
@@ -180,6 +181,18 @@ def test_the_states_of_several_versions(
 
 
 def test_a_changed_gate_decides_anew_on_what_waits() -> None:
-    strict, lenient = rules(), Rules(GateSpec(), AUTOMATIC, SUPERSEDE)
+    strict, lenient = rules(), Rules(GateSpec(), AUTOMATIC, SUPERSEDE, training_spec_hash="h")
     assert ruling("fails", by=strict).state is State.REJECTED
     assert ruling("fails", by=lenient).state is State.CANDIDATE
+
+
+@pytest.mark.parametrize("by", [rules(), rules(MANUAL), rules(on_failure="Review")])
+@pytest.mark.parametrize("evidence", SCORES)
+def test_a_version_that_was_trained_by_an_earlier_spec_comes_too_late(
+    evidence: str, by: Rules
+) -> None:
+    changed = replace(by, training_spec_hash="another")
+    found = ruling(evidence, by=changed)
+    assert (found.state, found.approvable) == (State.SUPERSEDED, False)
+    assert found.message.startswith("spec.training changed")
+    assert ruling(evidence, Answer.APPROVED, by=changed).state is State.APPROVED

@@ -25,11 +25,11 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
 )
-from perennial_operator.decide.training import TrainingMemory
+from perennial_operator.decide.training import LastRun, TrainingMemory
 from perennial_operator.report.conditions import Condition, conditions
 from perennial_operator.report.events import ModelEvent, events
 from perennial_operator.report.status import build_status, refused_status
-from perennial_operator.state import LastRun, ModelState, Problem, RegistryState, Trouble
+from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
 THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 V3 = Release(Version(3), Digest("sha256:" + "3" * 64))

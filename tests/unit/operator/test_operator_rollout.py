@@ -335,7 +335,9 @@ CASES = [
 def test_the_next_step_of_a_rollout(case: Case) -> None:
     plan = plan_rollout(case.wish, case.memory, case.live, blame=case.blame, lost=case.lost)
 
-    assert plan == RolloutPlan(case.phase, case.remembers, case.attempt, case.failed)
+    assert plan == RolloutPlan(
+        case.phase, case.remembers, case.attempt, case.failed, forgiven=not case.blame
+    )
 
 
 def test_settings_that_fail_are_remembered_before_anything_goes_back() -> None:

@@ -6,7 +6,7 @@ import signal
 from enum import IntEnum
 from pathlib import Path
 
-from perennial_core.errors import Outage, PerennialError, UserError
+from perennial_core.errors import Outage, PerennialError, UserError, shortened
 
 _TERMINATION_BYTES = 4096
 """Kubernetes cuts a termination message off here."""
@@ -70,8 +70,8 @@ def is_retryable(error: Exception) -> bool:
 def message_of(error: Exception) -> str:
     """Return what people should read of an error."""
     if isinstance(error, PerennialError):
-        return str(error)
-    return f"unexpected {type(error).__name__}: {error}; the trainer's log has the details"
+        return shortened(str(error))
+    return f"unexpected {type(error).__name__}: {brief(error)}; the trainer's log has the details"
 
 
 def write_termination_message(file: Path, message: str) -> None:

@@ -28,6 +28,9 @@
   resources: [secrets] # written, never read
   verbs: [create, patch, delete]
 - apiGroups: [""]
+  resources: [persistentvolumeclaims] # whether the one with the data is there
+  verbs: [get]
+- apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
 - apiGroups: [""]

@@ -55,6 +55,7 @@ def build_deployment(model: PredictionModel, template: Body) -> Body:
                 "selector": {"matchLabels": selector(model, "predictor")},
                 "progressDeadlineSeconds": model.spec.rollout.progress_deadline_seconds,
                 "revisionHistoryLimit": 3,
+                "paused": False,
                 "strategy": {
                     "type": "RollingUpdate",
                     "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"},

@@ -96,6 +96,8 @@ class RolloutPlan:
     """What the Deployment should have now; None: there is nothing to serve."""
     failed_release: Release | None = None
     """A release that just failed: once the registry knows, it is the target no more."""
+    forgiven: bool = False
+    """Whether a passed deadline is not held against what is rolled out."""
 
 
 def plan_rollout(
@@ -131,9 +133,10 @@ def plan_rollout(
         return _completed(wish, memory, attempt)
     if attempt == memory.proven and live.uniform:
         return RolloutPlan(Phase.ROLLED_OUT, memory, attempt)  # pods that come and go roll nothing
-    if live.progress is Progress.FAILED and blame:
+    late = live.progress is Progress.FAILED
+    if late and blame:
         return _failed(memory, attempt)
-    return RolloutPlan(Phase.ROLLING_OUT, memory, attempt)
+    return RolloutPlan(Phase.ROLLING_OUT, memory, attempt, forgiven=late)
 
 
 def _without_settled_failure(wish: Wish, memory: RolloutMemory) -> RolloutMemory:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from perennial_core.registry import RunOutcome
 from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
 from perennial_operator.build.deployment import Release
 
@@ -17,6 +18,16 @@ class TrainingMemory:
 
 
 @dataclass(frozen=True)
+class LastRun:
+    """The run that ended last, as the registry or, failing that, its Job tells."""
+
+    run_id: str
+    outcome: RunOutcome
+    message: str
+    ended: str
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """Whether to start a run now."""
 
@@ -26,7 +37,10 @@ class TrainingPlan:
 
 
 def plan_training(
-    model: PredictionModel, memory: TrainingMemory, lost: Release | None
+    model: PredictionModel,
+    memory: TrainingMemory,
+    lost: Release | None,
+    last_run: LastRun | None,
 ) -> TrainingPlan:
     """Return the run to start: the first, one for a changed training spec, or one asked for.
 
@@ -36,6 +50,7 @@ def plan_training(
         model: The model.
         memory: Which runs were started.
         lost: The release that serves, when the registry has lost all versions: a run replaces it.
+        last_run: The run that ended last: what is asked after it is not what was asked before.
     """
     training = model.spec.training
     spec_hash = training.content_hash()
@@ -44,8 +59,17 @@ def plan_training(
     changed = spec_hash != memory.spec_hash and not training.suspend
     this = f"{model.metadata.uid} {spec_hash}"
     if asked or changed:
-        now = TrainingMemory(spec_hash, requested or memory.requested)
-        return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested}")
+        now = TrainingMemory(spec_hash, requested)
+        after = last_run.run_id if last_run and asked else ""
+        return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested} {after}")
+    memory = replace(memory, requested=requested)
     if lost is not None and not training.suspend:
-        return TrainingPlan(memory, cause=f"{this} lost {lost.version} {lost.digest}")
+        return TrainingPlan(memory, cause=f"{this} lost {lost.version} {_after_success(last_run)}")
     return TrainingPlan(memory)
+
+
+def _after_success(last_run: LastRun | None) -> str:
+    """Return another text after each run that did not fail, so that failures do not race."""
+    if last_run is None or last_run.outcome is RunOutcome.FAILED:
+        return ""
+    return last_run.run_id

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from perennial_core.errors import shortened
 from perennial_core.identity import Version
 from perennial_core.registry import Answer, RunOutcome
-from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase, Progress
+from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase
 from perennial_operator.kinds import Body
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
@@ -119,7 +120,7 @@ def stamped(condition: Condition, old: Body | None, generation: int, now: str) -
         "type": condition.type,
         "status": condition.status,
         "reason": condition.reason,
-        "message": condition.message,
+        "message": shortened(condition.message, 2000),
         "lastTransitionTime": old["lastTransitionTime"] if old and same else now,
         "observedGeneration": generation,
     }
@@ -161,9 +162,8 @@ def _why_no_version(state: ModelState) -> str:
 
 
 def _rolling(state: ModelState) -> str:
-    attempt, live = state.plan.attempt, state.live
+    attempt = state.plan.attempt
     if attempt is None:
         return "a rollout is under way"
-    waiting = live is not None and live.progress is Progress.FAILED
-    suffix = "; past its deadline, but the registry has only just returned" if waiting else ""
+    suffix = "; past its deadline, for the registry was away" if state.plan.forgiven else ""
     return f"rolling out version {attempt.release.version}{suffix}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from perennial_core.errors import shortened
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.metadata import selector
 from perennial_operator.decide.rollout import RolloutMemory
+from perennial_operator.decide.training import LastRun
 from perennial_operator.kinds import Body
 from perennial_operator.report.conditions import Condition, conditions, stamped, standing
-from perennial_operator.state import LastRun, ModelState, Problem, RegistryState
+from perennial_operator.state import ModelState, Problem, RegistryState
 
 
 def build_status(model: PredictionModel, state: ModelState, now: str) -> Body:
@@ -67,7 +69,7 @@ def _training(state: ModelState) -> Body:
         "requested": state.training.requested,
         "lastRun": run.run_id if run else None,
         "outcome": str(run.outcome) if run else None,
-        "message": run.message if run else None,
+        "message": shortened(run.message) if run else None,
         "ended": run.ended if run else None,
     }
     return {name: value for name, value in stored.items() if value is not None}
