@@ -18,6 +18,14 @@ def points(rows: int = 200, *, slope: float = 2.0, seed: int = 0) -> str:
     return "x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
+def corrupted(rows: int = 200) -> str:
+    """Return a CSV file like that of ``points``, in which y has nothing to do with x."""
+    header, *lines = points(rows).splitlines()
+    x, y = zip(*(line.split(",") for line in lines), strict=True)
+    shuffled = np.random.default_rng(1).permutation(y)
+    return f"{header}\n" + "".join(f"{a},{b}\n" for a, b in zip(x, shuffled, strict=True))
+
+
 def feed(csv: str) -> Body:
     """Return the ConfigMap with a model's data."""
     return {

@@ -25,9 +25,9 @@ def test_a_prediction_equals_scikit_learns_own_on_the_same_data(served: str) -> 
 
 def test_what_a_user_sees_of_a_model(served: str) -> None:
     table = kubectl.kubectl("get", "pm", "-n", served).splitlines()
-    columns = ["NAME", "READY", "SERVING", "LATEST", "SCHEDULE", "TRAINED", "AGE"]
+    columns = ["NAME", "READY", "SERVING", "LATEST", "GATE", "SCHEDULE", "TRAINED", "AGE"]
     assert table[0].split() == columns
-    assert table[1].split()[:4] == ["points", "True", "1", "1"]
+    assert table[1].split()[:5] == ["points", "True", "1", "1", "Approved"]
     reasons = [event["reason"] for event in kubectl.items("events", served)]
     assert {"RunPublished", "RollingOut", "RolledOut"} <= set(reasons)
     assert "version" in kubectl.kubectl("explain", "pm.status.serving")
@@ -77,7 +77,9 @@ async def test_a_deleted_model_leaves_no_object_and_no_key(
     served: str, perennial: Installation
 ) -> None:
     kubectl.kubectl("delete", "pm", models.NAME, "-n", served, "--timeout=120s")
-    kinds = "cronjobs,jobs,deployments,services,configmaps,secrets,serviceaccounts,pods"
+    kinds = (
+        "modelversions,cronjobs,jobs,deployments,services,configmaps,secrets,serviceaccounts,pods"
+    )
     kubectl.until(
         lambda: kubectl.items(kinds, served, "app.kubernetes.io/managed-by=perennial"),
         lambda left: not left,

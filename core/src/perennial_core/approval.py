@@ -10,7 +10,7 @@ from types import MappingProxyType
 from perennial_core.decisions import Rules, Ruling, State, rule
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Manifest
-from perennial_core.registry import Answer, Decision, Registry, Snapshot
+from perennial_core.registry import Answer, Decision, Registry, RegistryRefused, Snapshot
 
 GATE = "the gate"
 """Who approved what no person had to look at."""
@@ -26,6 +26,8 @@ class Judgement:
     manifests: Mapping[Version, Manifest]
     rulings: Mapping[Version, Ruling]
     decisions: Mapping[Version, Decision]
+    problem: str | None = None
+    """Why a decision could not be recorded, so that it does not count yet."""
 
     @property
     def awaiting(self) -> tuple[Version, ...]:
@@ -63,13 +65,18 @@ async def judge(
             rules=rules,
         )
 
-    decisions = dict(snapshot.decisions)
+    decisions, problem = dict(snapshot.decisions), None
     for version, ruling in rulings(decisions).items():
         decision = _approval(ruling) if ruling.approvable else asked.get(version)
         if decision is not None and ruling.state in _OPEN:
-            decisions[version] = await registry.decide(key, version, decision)
-    return Judgement(manifests, rulings(decisions), decisions)
+            try:
+                decisions[version] = await registry.decide(key, version, decision)
+            except RegistryRefused as error:  # such as a full Redis, in which old versions can go
+                problem = str(error)
+    return Judgement(manifests, rulings(decisions), decisions, problem)
 
 
 def _approval(ruling: Ruling) -> Decision:
-    return Decision(verdict=Answer.APPROVED, by=GATE, reason=ruling.message, at=datetime.now(UTC))
+    return Decision(
+        verdict=Answer.APPROVED, by=GATE, reason=ruling.verdict.message, at=datetime.now(UTC)
+    )

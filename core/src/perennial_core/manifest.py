@@ -130,6 +130,8 @@ class ManifestBody(Signature):
     """All that a manifest says but the version, which the registry gives at publishing."""
 
     schema_version: Literal[1] = 1
+    format_reason: str | None = None
+    """Why the artifact is not ONNX, when it is not."""
     digest: Digest
     size: int
     """Bytes of the artifact."""

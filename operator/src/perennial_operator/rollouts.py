@@ -77,7 +77,10 @@ class Rollouts:
     ) -> RegistryState | None:
         with problems.of_registry():
             bodies = self._cache.owned_of_kind(model.key, MODEL_VERSION.name)
-            return await self._reader.read(model, memory, asked_decisions(bodies, model))
+            state = await self._reader.read(model, memory, asked_decisions(bodies, model))
+            if problem := state.judgement.problem:
+                problems.add(Trouble.REGISTRY_REFUSED, problem)
+            return state
         return None
 
     def _plan(

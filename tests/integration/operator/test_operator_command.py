@@ -104,7 +104,11 @@ async def test_what_keeps_it_from_starting_is_said_in_a_line(bench: Bench) -> No
     taken = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
     port = str(taken.sockets[0].getsockname()[1])
     cases: list[tuple[dict[str, str | None], int, str]] = [
-        ({"PERENNIAL_TRAINER_IMAGE": None, "PERENNIAL_WORKERS": "many"}, 2, "trainer_image"),
+        (
+            {"PERENNIAL_TRAINER_IMAGE": None, "PERENNIAL_WORKERS": "many"},
+            2,
+            "PERENNIAL_TRAINER_IMAGE",
+        ),
         ({"KUBECONFIG": "/nowhere"}, 1, "no cluster to connect to"),
         ({"PERENNIAL_PROBE_PORT": port}, 1, "PERENNIAL_PROBE_PORT"),
     ]

@@ -41,7 +41,10 @@ async def test_a_model_gets_its_objects_owned_and_labelled(bench: Bench) -> None
     model = await bench.model()
     made = await bench.everything()
     assert sorted(body["kind"] for body in made) == sorted(
-        ["ConfigMap", "CronJob", "Deployment", "Job", "Secret", "Service", "ServiceAccount"]
+        [
+            *("ConfigMap", "CronJob", "Deployment", "Job", "ModelVersion"),
+            *("Secret", "Service", "ServiceAccount"),
+        ]
     )
     for body in made:
         (owner,) = body["metadata"]["ownerReferences"]
@@ -299,6 +302,38 @@ async def test_a_new_password_reaches_a_model_that_never_served(bench: Bench) ->
     (after,) = await bench.owned(SECRET)
     assert after["data"] != before["data"]
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"annotations": {"perennial.dev/train": "now"}}},
+        {"spec": {"serving": {"podTemplate": {"annotations": {"a": "b"}}}}},
+        {"spec": {"training": {"schedule": "@daily"}}},
+    ],
+    ids=["a run", "other settings", "a schedule"],
+)
+async def test_a_lost_secret_comes_back_with_whatever_needs_it(bench: Bench, change: Body) -> None:
+    await bench.apply(IDLE)
+    await bench.publish()
+    await bench.settle()
+    await bench.cluster.delete(SECRET, bench.ref(SECRET, "points-registry"))
+    await bench.change(change)
+
+    await bench.reconcile()
+
+    assert len(await bench.owned(SECRET)) == 1
+
+
+async def test_a_paused_deployment_goes_on(bench: Bench, kubelet: Kubelet) -> None:
+    await bench.apply(IDLE)
+    await bench.publish()
+    await bench.until(is_true("Ready"), "version 1 serves")
+    await bench.cluster.merge(DEPLOYMENT, bench.ref(DEPLOYMENT), {"spec": {"paused": True}})
+    await bench.publish()
+    await bench.until(
+        lambda model: model["status"]["serving"]["version"] == 2, "version 2 serves", seconds=30
+    )
 
 
 async def test_a_lost_secret_comes_back_once_the_model_suffers_from_it(bench: Bench) -> None:

@@ -135,9 +135,9 @@ async def test_kubectl_gets_scales_waits_and_describes(bench: Bench, kubelet: Ku
     there = ("-n", bench.namespace)
 
     shown = kubectl.kubectl("get", "pm", *there).splitlines()
-    columns = ["NAME", "READY", "SERVING", "LATEST", "SCHEDULE", "TRAINED", "AGE"]
+    columns = ["NAME", "READY", "SERVING", "LATEST", "GATE", "SCHEDULE", "TRAINED", "AGE"]
     assert shown[0].split() == columns
-    assert shown[1].split()[:5] == ["points", "True", "1", "1", "@daily"]
+    assert shown[1].split()[:5] == ["points", "True", "1", "1", "Approved"]
     wide = kubectl.kubectl("get", "pm", "-o", "wide", *there)
     assert "version 1 answers from 1 of 1 pods" in wide
     assert "points" in kubectl.kubectl("get", "all", *there)
@@ -173,6 +173,7 @@ async def test_the_api_server_takes_the_largest_status(bench: Bench, kubelet: Ku
     await bench.publish()
 
     model = await bench.until(serves(1), "it serves")
+    await bench.settle()
 
     deployment = await bench.live(DEPLOYMENT)
     assert deployment is not None

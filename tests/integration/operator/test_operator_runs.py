@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import NOW
-from operator_bench import IDLE, NOWHERE, Bench, condition, is_true
-from operator_models import MINIMAL, merged
+from operator_bench import IDLE, NOWHERE, Bench, Kubelet, condition, is_true
+from operator_models import MINIMAL, Body, merged
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.errors import Outage
@@ -141,3 +141,72 @@ async def test_a_job_that_the_api_server_refuses_is_reported(bench: Bench) -> No
     model = await bench.settle()
     assert not is_true("Degraded")(model)
     assert len(await bench.owned(JOB)) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            {"uri": "file:///data/p.csv", "volume": {"configMap": {"name": "nope"}}},
+            "spec.training.data.volume.configMap.name: there is no ConfigMap nope",
+        ),
+        (
+            {
+                "uri": "file:///data/p.csv",
+                "volume": {"persistentVolumeClaim": {"claimName": "nope"}},
+            },
+            "spec.training.data.volume.persistentVolumeClaim.claimName: there is no Persistent",
+        ),
+        (
+            {"uri": "https://example.com/p.csv", "credentialsSecret": "nope"},
+            "spec.training.data.credentialsSecret: there is no Secret nope",
+        ),
+    ],
+)
+async def test_a_run_that_cannot_start_says_what_is_missing(
+    bench: Bench, data: Body, says: str
+) -> None:
+    await bench.apply(merged(TRAINED, training={"data": {"target": "y", **data}}))
+    model = await bench.until(lambda it: condition(it, "Degraded")["status"] == "True", "it says")
+
+    assert condition(model, "Degraded")["reason"] == "RunWaits"
+    assert condition(model, "Degraded")["message"].startswith(f"a run cannot start: {says}")
+
+
+async def test_a_message_without_end_is_cut_and_told(bench: Bench) -> None:
+    await bench.apply(IDLE)
+    await bench.settle()
+    message = "line 7: " + "x" * 3_000_000 + "; quote it"
+    run = Run(run_id="r", outcome=RunOutcome.FAILED, started=NOW, ended=NOW, message=message)
+    await bench.registry.record_run(bench.key(), run)
+    model = await bench.settle()
+
+    trained = condition(model, "Trained")
+    assert (trained["reason"], len(trained["message"]) < 2100) == ("RunFailed", True)
+    assert trained["message"].startswith("line 7: ")
+    assert trained["message"].endswith("; quote it")
+
+
+async def test_a_registry_that_loses_everything_twice_gets_a_run_each_time(
+    bench: Bench, kubelet: Kubelet
+) -> None:
+    await bench.apply(TRAINED)
+    await bench.publish()
+    await bench.until(is_true("Ready"), "version 1 serves")
+    runs = [len(await bench.owned(JOB))]
+    for number in (1, 2):
+        await bench.registry.purge(bench.key())
+        await bench.settle()
+        runs.append(len(await bench.owned(JOB)))
+        ended = datetime.now(UTC) + timedelta(hours=number)
+        run = Run(
+            run_id=f"replacement-{number}",
+            outcome=RunOutcome.SKIPPED,
+            started=ended,
+            ended=ended,
+            message="it ended",
+        )
+        await bench.registry.record_run(bench.key(), run)
+        await bench.settle()
+
+    assert runs == [runs[0], runs[0] + 1, runs[0] + 2]

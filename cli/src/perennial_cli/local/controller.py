@@ -11,7 +11,7 @@ from typing import NoReturn
 from perennial_cli.journal import Journal
 from perennial_cli.local.predictor import Predictor, Readiness
 from perennial_cli.local.rollout import Pin, Rollout, is_news
-from perennial_cli.local.run_report import address, score_text
+from perennial_cli.local.run_report import address, format_text, score_text
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.approval import Judgement, judge
 from perennial_core.decisions import Choice, Rules, State, choose
@@ -98,7 +98,7 @@ class Controller:
         judgement = await self._judge(snapshot)
         self._tell_rulings(judgement)
         choice = self._choose(snapshot, judgement)
-        self._tell_problem(choice.problem)
+        self._tell_problem(choice.problem or judgement.problem)
         if choice.version is not None and choice.version != _serving(snapshot):
             await self._serve(choice.version)
         elif len(snapshot.versions) > model.spec.rollout.history_limit:
@@ -124,6 +124,8 @@ class Controller:
             if before is not None and version > (before.latest or 0):
                 manifest = await self._registry.manifest(self._watched.current.model.key, version)
                 self._journal.done(f"trained version {version}: {score_text(manifest)}")
+                if not_onnx := format_text(manifest):
+                    self._journal.note(not_onnx)
 
     async def _see(self, snapshot: Snapshot, readiness: Readiness) -> None:
         serving = _serving(snapshot)
