@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -101,3 +103,8 @@ def crd(cluster: None) -> None:
     kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=definition)
     names = [f"crd/{name}.perennial.dev" for name in ("predictionmodels", "modelversions")]
     kubectl.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    for _ in range(20):  # a little later it can be stored too
+        with contextlib.suppress(kubectl.CommandFailed):
+            kubectl.kubectl("get", "pm,mv", "--all-namespaces")
+            return
+        time.sleep(0.5)
