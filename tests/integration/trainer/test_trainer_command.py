@@ -20,7 +20,7 @@ from pyarrow import csv
 from trainer_builders import LINEAR, LOGISTIC, order
 
 from perennial_cli.local.redis_server import RedisServer
-from perennial_core.identity import ModelKey
+from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry, RunOutcome
 from perennial_core.settings import RegistrySettings, TrainerSettings, environment
 
@@ -104,6 +104,16 @@ async def test_a_run_publishes_and_the_next_one_skips(trainer: Trainer, registry
     assert (second.log[-1]["event"], second.log[-1]["version"]) == ("skipped", 1)
     assert first.termination == second.termination == ""
     assert await registry.latest(trainer.key) == 1
+
+
+async def test_log_and_manifest_say_why_a_version_is_not_onnx(
+    trainer: Trainer, registry: Registry
+) -> None:
+    kernel = {"class": "sklearn.kernel_ridge.KernelRidge"}
+    ended = trainer.run(uri="sample://linear?rows=100", estimator=kernel)
+    reason = "as ONNX: skl2onnx has no converter for KernelRidge"
+    assert (ended.log[-2]["reason"], ended.log[-1]["event"]) == (reason, "published")
+    assert (await registry.manifest(trainer.key, Version(1))).format_reason == reason
 
 
 async def test_bad_data_exit_65_and_say_why_everywhere(

@@ -76,7 +76,7 @@ async def test_the_first_run_publishes_version_1(
     assert await trainer() == 1
     manifest, model = await served(registry, key, Version(1))
     assert model.predict_matrix(np.array([[100.0]])).values == pytest.approx([203])
-    assert manifest.format is ArtifactFormat.ONNX
+    assert (manifest.format, manifest.format_reason) == (ArtifactFormat.ONNX, None)
     assert manifest.size == len(await registry.artifact(key, manifest.digest))
     assert (manifest.rows.training, manifest.rows.holdout) == (80, 20)
     assert manifest.metrics.candidate["r2"] == pytest.approx(1)

@@ -289,6 +289,20 @@ def test_a_file_outside_of_data_is_read_where_it_is(tmp_path: Path) -> None:
     assert read_rows(order(uri=uri).training.data, settings(tmp_path)).count == 3
 
 
+def test_a_file_missing_outside_of_data_may_be_meant_on_the_volume(tmp_path: Path) -> None:
+    asked = order(uri="file:///no-such-houses.csv").training.data
+    below = (
+        "; the volume stands at /data, so spec.training.data.uri should begin with file:///data/"
+    )
+    with pytest.raises(DataError) as without_volume:
+        read_rows(asked, settings(tmp_path))
+    assert below not in str(without_volume.value)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(DataError) as with_volume:
+        read_rows(asked, settings(tmp_path))
+    assert str(with_volume.value) == f"file:///no-such-houses.csv: there is no such file{below}"
+
+
 @pytest.mark.parametrize(
     ("uri", "message"),
     [

@@ -103,6 +103,41 @@ def test_trees_that_send_missing_values_their_own_way_are_not_onnx() -> None:
     candidate = trained({"x": x, "z": Z, "y": y}, FOREST)
     assert candidate.serialized.signature.format is ArtifactFormat.SKOPS
     assert loaded(candidate).predict_matrix(np.array([[np.nan, 0.0]])).values < -50
+    reason = candidate.serialized.format_reason
+    assert reason is not None
+    assert reason.startswith("as ONNX: predictions differ by ")
+    assert reason.endswith("only in rows that miss values; a SimpleImputer as a step fills them")
+
+
+@pytest.mark.parametrize(
+    "trees",
+    ["tree.DecisionTree", "tree.ExtraTree", "ensemble.RandomForest", "ensemble.ExtraTrees"],
+)
+@pytest.mark.parametrize("kind", ["Regressor", "Classifier"])
+def test_trees_behind_an_imputer_are_onnx_in_spite_of_missing_values(trees: str, kind: str) -> None:
+    x = X.copy()
+    x[::5] = np.nan
+    y = np.where(np.isnan(x) | (x < 0), -100.0, 100.0)
+    columns = {"x": x, "z": Z, "y": y if kind == "Regressor" else y > 0}
+    predict = {"class": f"sklearn.{trees}{kind}", "params": {"random_state": 0}}
+    fill = {"name": "fill", "class": "sklearn.impute.SimpleImputer"}
+    alone = trained(columns, predict).serialized
+    filled = trained(columns, {"steps": [fill, {"name": "predict", **predict}]}).serialized
+    assert "only in rows that miss values; a SimpleImputer" in str(alone.format_reason)
+    assert (filled.signature.format, filled.format_reason) == (ArtifactFormat.ONNX, None)
+
+
+def test_a_reason_tells_of_each_attempt_that_failed_in_its_own_way() -> None:
+    kernel = {"class": "sklearn.kernel_ridge.KernelRidge"}
+    reason = trained({"x": X, "y": Y}, kernel).serialized.format_reason
+    assert reason == "as ONNX: skl2onnx has no converter for KernelRidge"
+    support_vectors = {"class": "sklearn.svm.SVR", "params": {"gamma": 1e-4}}
+    stamps = 1.7e9 + np.arange(N)
+    columns = {"time": stamps, "y": np.sin(stamps / 20)}
+    reason = str(trained(columns, support_vectors).serialized.format_reason)
+    assert "as ONNX (float64): " in reason
+    assert "; as ONNX (float32): predictions differ by" in reason
+    assert "miss values" not in reason
 
 
 def test_numbers_as_categories_are_not_cut_to_whole_ones() -> None:

@@ -82,6 +82,8 @@ async def _publish(
 ) -> Version:
     body = _manifest(start, candidate, data_fingerprint)
     artifact = candidate.serialized.artifact
+    if body.format_reason is not None:
+        _log.info("not ONNX, so predictions are slower", reason=body.format_reason)
     publication = await registry.publish(start.order.key, body, artifact, started=start.at)
     _log.info(
         "published",
@@ -100,6 +102,7 @@ def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> Mani
     serialized, order = candidate.serialized, start.order
     return ManifestBody(
         **dict(serialized.signature),
+        format_reason=serialized.format_reason,
         digest=digest_of(serialized.artifact),
         size=len(serialized.artifact),
         created=datetime.now(UTC),

@@ -17,6 +17,10 @@ from perennial_trainer.data.data_file import DataFile
 from perennial_trainer.failure import DataError
 
 _NAMES_SHOWN = 10
+_BELOW_THE_MOUNT = (
+    f"; the volume stands at {DATA_MOUNT}, so spec.training.data.uri should begin with"
+    f" file://{DATA_MOUNT}/"
+)
 
 
 def local_files(
@@ -41,7 +45,9 @@ def local_files(
     except OSError as error:
         raise _unreadable(root.file(path).name, error) from error
     if not found:
-        raise DataError(f"{root.file(path).name}: {problem}{_neighbours(path)}")
+        is_beside = root.path != data_directory and data_directory.is_dir()
+        advice = _BELOW_THE_MOUNT if is_beside else _neighbours(path)
+        raise DataError(f"{root.file(path).name}: {problem}{advice}")
     return tuple(map(root.file, found))
 
 

@@ -6,6 +6,7 @@ column; first output the prediction, second the probabilities of a classifier th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -40,11 +41,21 @@ def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Pre
     try:
         model = _convert(estimator, _types(estimator, inputs, precision), task)
     except Exception as error:  # skl2onnx raises whatever its converters stumble over
-        raise NotConvertible(f"{type(error).__name__}: {error}") from error
+        raise NotConvertible(_why(error)) from error
     has_probabilities = task is Task.CLASSIFICATION and hasattr(estimator, "predict_proba")
     del model.graph.output[2 if has_probabilities else 1 :]
     content: bytes = model.SerializeToString()
     return content
+
+
+def _why(error: Exception) -> str:
+    """Return skl2onnx's error; in fewer words where it lacks a converter."""
+    unknown = re.search(
+        r"Unable to find a shape calculator for type '<class '([^']+)'>'", str(error)
+    )
+    if unknown is not None:
+        return f"skl2onnx has no converter for {unknown[1].rpartition('.')[2]}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _convert(estimator: Any, types: list[tuple[str, object]], task: Task) -> Any:

@@ -53,6 +53,25 @@ def joined(pieces: list[Predictions]) -> Predictions:
     )
 
 
+def picked(predictions: Predictions, rows: Array) -> Predictions:
+    """Return the predictions for some rows, chosen by a mask."""
+    probabilities = predictions.probabilities
+    return Predictions(
+        predictions.values[rows], None if probabilities is None else probabilities[rows]
+    )
+
+
+def agree(expected: Predictions, actual: Predictions, tolerance: float) -> bool:
+    """Return whether predictions are the same within the tolerance; those for no row are not."""
+    if not len(expected.values):
+        return False
+    try:
+        parity_error(expected, actual, tolerance)
+    except Disparity:
+        return False
+    return True
+
+
 def parity_error(expected: Predictions, actual: Predictions, tolerance: float) -> float:
     """Return how far predictions are apart; what is meant is said at manifest.Parity.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
+
+import numpy as np
 
 from perennial_core.artifact import (
     ArtifactUnusable,
@@ -24,7 +26,15 @@ from perennial_trainer.serialization.onnx_graph import (
     precisions,
     to_onnx,
 )
-from perennial_trainer.serialization.parity import TOLERANCES, Disparity, ask, joined, parity_error
+from perennial_trainer.serialization.parity import (
+    TOLERANCES,
+    Disparity,
+    agree,
+    ask,
+    joined,
+    parity_error,
+    picked,
+)
 
 _LIBRARIES = {
     ArtifactFormat.ONNX: ("numpy", "onnx", "scikit-learn", "skl2onnx"),
@@ -43,6 +53,8 @@ class Serialized:
     """The artifact, loaded."""
     predictions: tuple[Predictions, ...]
     """Its own predictions for the rows of each check."""
+    format_reason: str | None = None
+    """Why it is not ONNX, when it is not."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +82,23 @@ def serialize(
     problems: dict[str, str] = {}  # the first attempt that had it, by problem
     for attempt in _attempts(estimator, signature):
         try:
-            return _serialized(attempt, signature, checks, trusted_types)
+            serialized = _serialized(attempt, signature, checks, trusted_types)
+            return replace(serialized, format_reason=_reason(problems, attempt))
         except (NotConvertible, ArtifactUnusable, InstanceRefused, Disparity) as error:
             problems.setdefault(brief(error, 200), attempt.name)
     raise SpecError(
         "spec.training.estimator: nothing can be published that predicts the same: "
         + "; ".join(f"as {name}: {problem}" for problem, name in problems.items())
     )
+
+
+def _reason(problems: Mapping[str, str], attempt: _Attempt) -> str | None:
+    """Return why an attempt that passed is not ONNX; None when it is."""
+    if attempt.format is ArtifactFormat.ONNX:
+        return None
+    if len(problems) == 1:
+        return f"as ONNX: {next(iter(problems))}"
+    return "; ".join(f"as {name}: {problem}" for problem, name in problems.items())
 
 
 def _attempts(estimator: Any, signature: Signature) -> Iterator[_Attempt]:
@@ -113,10 +135,23 @@ def _serialized(
     model = load_model(full, artifact, trusted_types=trusted_types)
     predictions = tuple(ask(model, check.features) for check in checks)
     tolerance = TOLERANCES[attempt.precision]
-    expected = joined([check.expected for check in checks])
-    error = parity_error(expected, joined(list(predictions)), tolerance)
+    error = _error(checks, joined(list(predictions)), tolerance)
     parity = Parity(error=error, tolerance=tolerance, precision=attempt.precision)
     return Serialized(artifact, full, parity, model, predictions)
+
+
+def _error(checks: Sequence[Checked], actual: Predictions, tolerance: float) -> float:
+    """Return the parity error of all checks; a Disparity tells whether gaps in the rows make it."""
+    expected = joined([check.expected for check in checks])
+    try:
+        return parity_error(expected, actual, tolerance)
+    except Disparity as disparity:
+        whole = np.concatenate([check.features.notna().all(axis=1) for check in checks])
+        if whole.all() or not agree(picked(expected, whole), picked(actual, whole), tolerance):
+            raise
+        raise Disparity(
+            f"{disparity}, and only in rows that miss values; a SimpleImputer as a step fills them"
+        ) from None
 
 
 def _needed_types(kind: ArtifactFormat, artifact: bytes) -> list[str]:
