@@ -72,6 +72,11 @@ def test_files_that_left_the_config_map_are_removed(tmp_path: Path) -> None:
         (local_model(CONFIG_MAP), None, "ConfigMap feed is not in the resource file"),
         (local_model(SECRET), None, "Secret feed is not in the resource file"),
         (local_model(CLAIM), Path("missing"), "--data missing: no such directory"),
+        (
+            local_model(CLAIM),
+            Path(__file__),
+            f"--data .*: is a file; give its folder: --data {Path(__file__).parent}$",
+        ),
     ],
 )
 def test_data_that_is_not_here_is_refused_with_what_to_do(
@@ -81,5 +86,6 @@ def test_data_that_is_not_here_is_refused_with_what_to_do(
         prepare_mounts(local, given, StateDirectory(tmp_path))
 
 
-def test_data_from_elsewhere_needs_no_directory(tmp_path: Path) -> None:
-    prepare_mounts(local_model(SAMPLE), None, StateDirectory(tmp_path))
+@pytest.mark.parametrize("data", [SAMPLE, "uri: file:///database/points.csv"])
+def test_data_from_elsewhere_needs_no_directory(tmp_path: Path, data: str) -> None:
+    prepare_mounts(local_model(data), None, StateDirectory(tmp_path))

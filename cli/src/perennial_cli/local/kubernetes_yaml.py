@@ -27,6 +27,13 @@ class _KubernetesLoader(yaml.SafeLoader):
         _refuse_repeated_keys(node)
         return node
 
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if anchor is not None and node.style is None and node.value == "":
+            line = node.start_mark.line + 1
+            raise UserError(f"line {line}: an anchor of nothing;{_in_quotes(node.start_mark)}")
+        return node
+
 
 def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
     seen: dict[str, yaml.ScalarNode] = {}
@@ -58,7 +65,53 @@ def documents(text: str) -> list[Any]:
     try:
         return [item for item in yaml.load_all(text, _KubernetesLoader) if item is not None]
     except yaml.MarkedYAMLError as error:
-        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{where}{error.problem}") from None
+        raise UserError(_explained(error, text)) from None
     except yaml.YAMLError as error:
         raise UserError(" ".join(str(error).split())) from None
+
+
+_UNCLOSED = ("found unexpected end of stream", "found unexpected document separator")
+_MARKS = "*&!@%`"
+"""A plain value cannot begin with these: to YAML they are aliases, anchors, tags or reserved."""
+
+
+def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
+    """Return where a text is wrong, how, and what to do where quotes are what is missing."""
+    mark = error.problem_mark
+    if mark is None:
+        return str(error.problem)
+    if error.context_mark is not None and error.problem in _UNCLOSED:
+        line = error.context_mark.line + 1
+        return f"line {line}: the quote that begins here is never closed; put the value in quotes"
+    found = f"line {mark.line + 1}: {error.problem}"
+    for begin in (error.context_mark, mark):
+        if begin is not None and _character(begin) in _MARKS:
+            return f"{found};{_in_quotes(begin)}"
+    opened = _quote_closed_before(mark, text)
+    if opened is not None:
+        return f"{found}; the quote of line {opened} ends before this; quote the whole value"
+    return found
+
+
+def _character(mark: yaml.Mark) -> str:
+    return mark.buffer[mark.pointer] if mark.buffer is not None else ""
+
+
+def _in_quotes(mark: yaml.Mark) -> str:
+    return f" a plain value cannot begin with {_character(mark)}: put the value in quotes"
+
+
+def _quote_closed_before(mark: yaml.Mark, text: str) -> int | None:
+    """Return the line where a quoted value begins whose end is what comes before the mark."""
+    last: yaml.Token | None = None
+    try:
+        for token in yaml.scan(text, yaml.SafeLoader):
+            if token.end_mark.index > mark.index:
+                break
+            last = token
+    except yaml.YAMLError:
+        pass  # the mark is where it ends
+    if isinstance(last, yaml.ScalarToken) and last.style in ("'", '"'):
+        line: int = last.start_mark.line
+        return line + 1
+    return None

@@ -42,6 +42,8 @@ def prepare_mounts(local: LocalModel, given: Path | None, state: StateDirectory)
 def check_mounts(local: LocalModel, given: Path | None) -> None:
     """Raise a UserError when something that the model mounts is not to be had here."""
     data = local.model.spec.training.data
+    if given is not None and given.is_file():
+        raise UserError(f"--data {given}: is a file; give its folder: --data {given.parent}")
     if given is not None and not given.is_dir():
         raise UserError(f"--data {given}: no such directory")
     if data.credentials_secret is not None and local.credentials is None:
@@ -49,11 +51,8 @@ def check_mounts(local: LocalModel, given: Path | None) -> None:
             f"spec.training.data.credentialsSecret: Secret {data.credentials_secret} is not in the"
             " resource file; add it there for local mode"
         )
-    if (
-        given is not None
-        or local.data is not None
-        or not data.uri.startswith(f"file://{DATA_MOUNT}")
-    ):
+    is_on_volume = f"{data.uri}/".startswith(f"file://{DATA_MOUNT}/")
+    if given is not None or local.data is not None or not is_on_volume:
         return
     if name := config_map_name(local.model):
         raise UserError(
