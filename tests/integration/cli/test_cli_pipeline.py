@@ -44,6 +44,7 @@ def test_new_data_is_served_without_a_failed_request(running: LocalRun) -> None:
         running.edit(points(asked=f"after version {before}"))
         running.serves(before + 1)
         running.prints(f"serving version {before + 1} at")
+    assert f", version {before} has " in running.output()
     assert client.failures == []
     assert client.answers[before] > 0
     assert client.answers[before + 1] > 0
@@ -66,6 +67,8 @@ def test_bad_data_leaves_the_old_version_serving_and_says_why(running: LocalRun)
     said = running.output().rpartition("training failed: ")[2]
     file = running.data / "points.csv"
     assert said.startswith(f"file:///data/points.csv (here {file}): there is no column 'y'")
+    again = "set another value of metadata.annotations perennial.dev/train, or give spec.training."
+    assert again in said
     assert "again in" not in said, "what only the user can repair is not tried again"
     assert running.version() == version
 

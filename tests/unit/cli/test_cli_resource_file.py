@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial_cli.local.cluster_only import cluster_only
+from perennial_cli.local.cluster_only import cluster_only, lacks_volume
 from perennial_cli.local.resource_file import parse_resources, read_resource_file
 from perennial_core.errors import UserError
 
@@ -61,6 +61,18 @@ def test_a_secret_beside_the_model_becomes_its_credentials() -> None:
         (f"{MODEL}---\n{MODEL}", "holds 2 PredictionModels; local mode runs exactly one"),
         ("a: [", "line 1"),
         ("a: b: c", "line 1: mapping values are not allowed here"),
+        ("a: *.csv", "line 1: .* cannot begin with \\*: put the value in quotes"),
+        ("a: *name", "line 1: found undefined alias 'name'; .* put the value in quotes"),
+        ("b: 1\na: @x", "line 2: .*cannot begin with @: put the value in quotes"),
+        ("a: &", "line 1: .* cannot begin with &: put the value in quotes"),
+        ("a: &name", "line 1: an anchor of nothing; .* with &: put the value in quotes"),
+        ("a: !r2", "line 1: .* cannot begin with !: put the value in quotes"),
+        ("a: %d", "line 1: .* cannot begin with %: put the value in quotes"),
+        ("a: `x`", "line 1: .* cannot begin with `: put the value in quotes"),
+        ("a: 1\nb: 'x\nc: 2\n", "^line 2: the quote that begins here is never closed; put"),
+        ('b: "x\n---\nc: 2\n', "^line 1: the quote that begins here is never closed; put"),
+        ("a: 'x\nb: 2\nc: 'y'", "line 3: .*; the quote of line 1 ends before this; quote the"),
+        ("a: 'it's'", "line 1: .*; the quote of line 1 ends before this; quote the"),
         ("a: \x07", "special characters are not allowed"),
         (
             MODEL.replace('"y"', "y"),
@@ -120,3 +132,17 @@ def test_fields_for_a_cluster_are_named_when_they_are_set() -> None:
         "spec.serving.resources",
         "spec.serving.service",
     ]
+
+
+def test_an_anchor_that_has_a_value_may_be_used() -> None:
+    local = parse_resources(MODEL.replace('"y"', "&goal z\n      features: [x]"), 1)
+    assert local.model.spec.training.data.target == "z"
+
+
+def test_a_file_without_a_volume_is_nothing_for_a_cluster() -> None:
+    bare = MODEL.replace("      volume: {configMap: {name: feed}}\n", "")
+    generated = bare.replace("file:///data/points.csv", "sample://linear")
+    lacking = [
+        lacks_volume(parse_resources(text, 1).model.spec) for text in (bare, MODEL, generated)
+    ]
+    assert lacking == [True, False, False]

@@ -12,6 +12,7 @@ from perennial_cli.local.training_plan import (
     Cause,
     NextRun,
     PastRuns,
+    how_to_train_again,
     next_run,
     wait_before_retry,
 )
@@ -100,3 +101,27 @@ def test_only_what_may_pass_is_tried_again(
     exit_code: int, tries: int, retries: int, expected: float | None
 ) -> None:
     assert wait_before_retry(exit_code, tries, retries) == expected
+
+
+ANNOTATION = "metadata.annotations perennial.dev/train"
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (
+            model(),
+            f"; repair it, then set another value of {ANNOTATION}, or give spec.training.schedule",
+        ),
+        (model(schedule=MINUTELY), ""),
+        (model(suspend=True), f"; repair it, then set another value of {ANNOTATION}"),
+        (
+            model(suspend=True, schedule=MINUTELY),
+            f"; repair it, then set another value of {ANNOTATION}",
+        ),
+    ],
+)
+def test_a_failure_says_how_to_train_again_where_nothing_does_by_itself(
+    resource: PredictionModel, expected: str
+) -> None:
+    assert how_to_train_again(resource) == expected

@@ -1,4 +1,4 @@
-"""Which fields of a resource say something to a cluster alone."""
+"""What of a resource concerns a cluster alone: fields it heeds, and one that it needs."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def cluster_only(spec: PredictionModelSpec) -> list[str]:
         "spec.serving.podTemplate": spec.serving.pod_template != plain.pod_template,
     }
     return [field for field, is_set in fields.items() if is_set]
+
+
+def lacks_volume(spec: PredictionModelSpec) -> bool:
+    """Return whether a cluster would refuse the data's uri for want of a volume."""
+    return spec.training.data.uri.startswith("file:") and spec.training.data.volume is None

@@ -11,7 +11,7 @@ from typing import NoReturn
 from perennial_cli.journal import Journal
 from perennial_cli.local.predictor import Predictor, Readiness
 from perennial_cli.local.rollout import Pin, Rollout, is_news
-from perennial_cli.local.run_report import address, format_text, score_text
+from perennial_cli.local.run_report import address, format_text, ruling_text, score_text
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.approval import Judgement, judge
 from perennial_core.decisions import Choice, Rules, State, choose
@@ -47,7 +47,7 @@ class Controller:
         self._known: Snapshot | None = None
         self._pin = Pin()
         self._problem: str | None = None
-        self._told: dict[Version, str] = {}
+        self._told: dict[Version, tuple[State, str]] = {}
         self._is_out = False
 
     async def listen(self) -> NoReturn:
@@ -96,7 +96,7 @@ class Controller:
         if await self._fail_if_overdue(snapshot, readiness):
             snapshot = await self._registry.snapshot(model.key)
         judgement = await self._judge(snapshot)
-        self._tell_rulings(judgement)
+        self._tell_rulings(judgement, self._incumbent(snapshot))
         choice = self._choose(snapshot, judgement)
         self._tell_problem(choice.problem or judgement.problem)
         if choice.version is not None and choice.version != _serving(snapshot):
@@ -109,13 +109,13 @@ class Controller:
         rules = Rules.of(model.spec)
         return await judge(self._registry, model.key, snapshot, self._incumbent(snapshot), rules)
 
-    def _tell_rulings(self, judgement: Judgement) -> None:
+    def _tell_rulings(self, judgement: Judgement, incumbent: Version | None) -> None:
         """Tell once of each version that may not serve, or not yet."""
         for version, ruling in sorted(judgement.rulings.items()):
-            told = {State.REJECTED: "rejected", State.AWAITING_APPROVAL: "awaits approval"}
-            if ruling.state in told and self._told.get(version) != ruling.message:
-                self._journal.waiting(f"version {version} {told[ruling.state]}: {ruling.message}")
-            self._told[version] = ruling.message
+            text, what = ruling_text(version, ruling, incumbent), (ruling.state, ruling.message)
+            if text is not None and what != self._told.get(version):
+                self._journal.waiting(text)
+            self._told[version] = what
 
     async def _tell_trained(self, snapshot: Snapshot) -> None:
         """Tell of versions that were published since the last look."""

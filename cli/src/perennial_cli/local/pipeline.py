@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from perennial_cli.journal import Journal
-from perennial_cli.local.cluster_only import cluster_only
+from perennial_cli.local.cluster_only import cluster_only, lacks_volume
 from perennial_cli.local.controller import Controller
 from perennial_cli.local.mounts import check_mounts
 from perennial_cli.local.own_redis import OwnRedis, own_redis
@@ -61,6 +61,8 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
         )
         if fields := cluster_only(model.spec):
             journal.note(f"only a cluster heeds {', '.join(fields)}; one predictor runs here")
+        if lacks_volume(model.spec):
+            journal.note("a cluster also needs spec.training.data.volume for a file: uri")
         await _run_parts(watched, state, run, journal)
 
 

@@ -1,8 +1,11 @@
-"""What a version is worth and where it answers, in a few words."""
+"""What a version is worth, why it waits and where it answers, in a few words."""
 
 from __future__ import annotations
 
-from perennial_core.manifest import ColumnType, Manifest
+from perennial_core.decisions import Ruling, State
+from perennial_core.gate import Outcome
+from perennial_core.identity import Version
+from perennial_core.manifest import ArtifactFormat, ColumnType, Manifest
 
 
 def score_text(manifest: Manifest) -> str:
@@ -12,8 +15,35 @@ def score_text(manifest: Manifest) -> str:
     text = f"{name} {_number(score)}"
     if metrics.incumbent is not None and name in metrics.incumbent:
         before = _number(metrics.incumbent[name])
-        text += f" (version {metrics.incumbent_version}: {before})"
+        text += f", version {metrics.incumbent_version} has {before} on the same rows"
     return f"{text}; {rows.training} rows, {rows.holdout} held out"
+
+
+def format_text(manifest: Manifest) -> str | None:
+    """Return that a version is no ONNX, and why; None for one that is."""
+    if manifest.format is ArtifactFormat.ONNX:
+        return None
+    text = f"version {manifest.version} runs on scikit-learn itself ({manifest.format})"
+    why = f"; {manifest.format_reason}" if manifest.format_reason else ""
+    return f"{text}, which is slower than ONNX{why}"
+
+
+def ruling_text(version: Version, ruling: Ruling, incumbent: Version | None) -> str | None:
+    """Return why a version may not serve, or not yet; None for one that may or might have."""
+    if ruling.state is State.REJECTED:
+        text = f"version {version} is rejected: {ruling.message}"
+    elif ruling.state is State.AWAITING_APPROVAL:
+        text = f"version {version} awaits approval{_why_it_waits(ruling)}"
+    else:
+        return None
+    return f"{text}; {f'version {incumbent} goes on serving' if incumbent else 'none serves yet'}"
+
+
+def _why_it_waits(ruling: Ruling) -> str:
+    if ruling.verdict.outcome is not Outcome.PASSED:
+        return f": {ruling.message}"
+    manual = ", as spec.rollout.approval says"
+    return f"{manual}: {ruling.message}" if ruling.verdict.checks else manual
 
 
 def _number(value: float | None) -> str:

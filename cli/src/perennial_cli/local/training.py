@@ -21,6 +21,7 @@ from perennial_cli.local.training_plan import (
     NextRun,
     PastRuns,
     asked,
+    how_to_train_again,
     next_run,
     wait_before_retry,
 )
@@ -114,7 +115,7 @@ class Training:
         try:
             await self._try_until_done(self._prepare(local))
         except UserError as error:
-            self._journal.failed(f"training failed: {error}")
+            self._tell_failed(str(error))
         return PastRuns(
             spec_hash=local.model.spec.training.content_hash(),
             asked=asked(local.model),
@@ -141,9 +142,8 @@ class Training:
             async with asyncio.timeout(training.timeout_seconds):
                 await self._tries(order)
         except TimeoutError:
-            self._journal.failed(
-                f"training failed: ended after {training.timeout_seconds} s,"
-                " which spec.training.timeoutSeconds sets"
+            self._tell_failed(
+                f"ended after {training.timeout_seconds} s, which spec.training.timeoutSeconds sets"
             )
 
     async def _tries(self, order: _Order) -> None:
@@ -175,9 +175,13 @@ class Training:
         """Tell what came of a run; of a new version the controller tells."""
         run = await patiently(lambda: self._record(order))
         if run is None or code != 0:
-            self._journal.failed(f"training failed: {self._last_words(code)}")
+            self._tell_failed(self._last_words(code))
         elif run.outcome is RunOutcome.SKIPPED:
             self._journal.note(f"training skipped: {run.message}")
+
+    def _tell_failed(self, why: str) -> None:
+        again = how_to_train_again(self._watched.current.model)
+        self._journal.failed(f"training failed: {why}{again}")
 
     async def _record(self, order: _Order) -> Run | None:
         runs = await self._registry.runs(order.local.model.key)

@@ -67,6 +67,15 @@ def asked(model: PredictionModel) -> str | None:
     return model.metadata.annotations.get(TRAIN_ANNOTATION)
 
 
+def how_to_train_again(model: PredictionModel) -> str:
+    """Return what a person has to do for another run; nothing where the schedule starts one."""
+    training = model.spec.training
+    if training.schedule is not None and not training.suspend:
+        return ""
+    ask = f"; repair it, then set another value of metadata.annotations {TRAIN_ANNOTATION}"
+    return ask if training.suspend else f"{ask}, or give spec.training.schedule"
+
+
 def wait_before_retry(exit_code: int, tries: int, retries: int) -> float | None:
     """Return the seconds until a run is tried again; None: it is not.
 
