@@ -15,7 +15,11 @@ from served_models import line, published
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.identity import ModelKey
+from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
+
+SPEC_HASH = PredictionModel.parse(suspended()).spec.training.content_hash()
+"""Of the spec that the file holds: a version of another one comes too late to serve."""
 
 
 def is_free(port: int) -> bool:
@@ -43,7 +47,9 @@ def test_a_hard_kill_leaves_no_process(tmp_path: Path) -> None:
 def test_versions_outlive_a_crash_of_each_process(tmp_path: Path) -> None:
     with LocalRun(tmp_path, suspended()) as run:
         own = RegistrySettings(url=run.redis_url())
-        published(own, ModelKey("tests", "points"), line(), serve=False)
+        published(
+            own, ModelKey("tests", "points"), line(), serve=False, training_spec_hash=SPEC_HASH
+        )
         run.prints("serving version 1 at")
         os.kill(run.child("redis-server"), signal.SIGKILL)
         run.prints("Redis ended by SIGKILL; starting it again")
@@ -72,7 +78,9 @@ def test_a_redis_that_a_url_names_is_used_and_left_running(
     tmp_path: Path, own_redis: RedisServer
 ) -> None:
     settings = RegistrySettings(url=own_redis.url)
-    published(settings, ModelKey("tests", "points"), line(), serve=False)
+    published(
+        settings, ModelKey("tests", "points"), line(), serve=False, training_spec_hash=SPEC_HASH
+    )
     with LocalRun(tmp_path, suspended(), "--redis-url", own_redis.url) as run:
         run.serves(1)
         run.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from builders import NOW, manifest_body
 from local_run import PATIENCE_SECONDS, LocalRun, suspended
@@ -12,9 +13,13 @@ from served_models import line, publish, published
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
+from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 
 KEY = ModelKey("tests", "points")
+SPEC_HASH = PredictionModel.parse(suspended()).spec.training.content_hash()
+"""Of the spec that the file holds: a version of another one comes too late to serve."""
+LATEST: dict[str, Any] = {"serve": False, "training_spec_hash": SPEC_HASH}
 
 
 async def only_retains(registry: Registry, version: int) -> None:
@@ -30,17 +35,19 @@ async def test_a_version_that_does_not_load_goes_back_and_the_next_one_serves(
     rollout = {"progressDeadlineSeconds": 10, "historyLimit": 1}
     run = LocalRun(tmp_path, suspended(rollout=rollout), "--redis-url", own_redis.url)
     async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
-        await publish(registry, KEY, line(), serve=False)
+        await publish(registry, KEY, line(), **LATEST)
         with run:
             await asyncio.to_thread(run.serves, 1)
             damaged = b"no model"
-            await registry.publish(KEY, manifest_body(KEY, damaged, "bad"), damaged, started=NOW)
+            body = manifest_body(KEY, damaged, "bad")
+            body = body.model_copy(update={"training_spec_hash": SPEC_HASH})
+            await registry.publish(KEY, body, damaged, started=NOW)
             await asyncio.to_thread(run.prints, "version 2 does not serve after 10 s")
             assert run.output().rstrip().endswith("; going back to version 1")
             assert run.version() == 1
             snapshot = await registry.snapshot(KEY)
             assert (list(snapshot.failures), snapshot.versions) == ([2], (1, 2))
-            await publish(registry, KEY, line(slope=3.0), serve=False)
+            await publish(registry, KEY, line(slope=3.0), **LATEST)
             await asyncio.to_thread(run.serves, 3)
             await only_retains(registry, 3)
 
@@ -50,7 +57,7 @@ def test_a_pinned_version_serves_until_it_is_unpinned(
 ) -> None:
     for slope in (2.0, 3.0):
         settings = RegistrySettings(url=own_redis.url)
-        published(settings, KEY, line(slope), serve=False)
+        published(settings, KEY, line(slope), **LATEST)
     with LocalRun(tmp_path, suspended(), "--redis-url", own_redis.url) as run:
         run.serves(2)
         run.edit(suspended(rollout={"pinnedVersion": 1}))
