@@ -96,7 +96,12 @@ def test_a_redis_that_does_not_answer_ends_the_run_with_a_message(tmp_path: Path
 
 
 def test_ctrl_c_while_it_is_still_importing_ends_it_quietly(tmp_path: Path) -> None:
-    interrupted = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    interrupted = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's & ignores it
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "time.sleep(60)\n"
+    )
     (tmp_path / "typer.py").write_text(interrupted)
     ended = subprocess.run(
         [sys.executable, "-m", "perennial_cli", "run", "model.yaml"],
