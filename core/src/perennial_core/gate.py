@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from perennial_core.errors import shortened
 from perennial_core.manifest import ExampleResult, Manifest, ManifestBody
 from perennial_core.resource.gate import DriftGate, Example, GateSpec, MetricGate
+
+_FEATURES_SHOWN = 5
+"""Those that moved most; a table may have thousands."""
 
 
 class Outcome(StrEnum):
@@ -45,7 +50,8 @@ class Verdict:
         """What decided it: every check with the worst outcome."""
         if not self.checks:
             return "the gate has no conditions"
-        return "; ".join(check.message for check in self.checks if check.outcome is self.outcome)
+        deciding = (check.message for check in self.checks if check.outcome is self.outcome)
+        return shortened("; ".join(deciding))
 
 
 def examine(gate: GateSpec, manifest: ManifestBody) -> Verdict:
@@ -113,10 +119,12 @@ def _of_drift(gate: DriftGate | None, manifest: ManifestBody) -> Iterator[Check]
     elif drift.problem is not None:
         yield Check(Outcome.INCONCLUSIVE, f"drift could not be measured: {drift.problem}")
     else:
-        for feature, index in drift.features.items():
-            since = f"since version {drift.incumbent_version}"
-            text = f"drift of {feature} {_shown(index)} {since}"
-            yield _bound(index <= float(gate.max), text, f"max {gate.max}")
+        moved = sorted(drift.features.items(), key=lambda item: -item[1])
+        beyond = [item for item in moved if item[1] > float(gate.max)]
+        told = [f"{name} {_shown(index)}" for name, index in (beyond or moved)[:_FEATURES_SHOWN]]
+        more = ["..."] if len(beyond) > _FEATURES_SHOWN else []
+        text = f"drift since version {drift.incumbent_version} of {', '.join([*told, *more])}"
+        yield _bound(not beyond, text, f"max {gate.max}")
 
 
 def _of_example(number: int, example: Example, manifest: ManifestBody) -> Check:
@@ -157,4 +165,4 @@ def _bound(holds: bool, text: str, bound: str) -> Check:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+    return f"{value:.6g}" if isinstance(value, float) else reprlib.repr(value)

@@ -44,7 +44,7 @@ def contains(live: Any, wanted: Any) -> bool:
 
 def _holds(live: dict[str, Any], name: str, wanted: Any) -> bool:
     if name not in live:
-        return wanted in ({}, [], None, False)
+        return wanted is False or wanted in ({}, [], None)
     if name in _ATOMIC:
         return bool(live[name] == wanted)
     return contains(live[name], wanted)

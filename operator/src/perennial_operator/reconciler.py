@@ -102,8 +102,9 @@ class Reconciler:
             with problems.of_registry():
                 removed = await self._settle(model, plan, registry)
                 await self._versions.mirror(model, registry.judgement, removed, problems)
-        if waiting := await self._runs.why_waiting(model):
-            problems.add(Trouble.RUN_WAITS, f"a run cannot start: {waiting}")
+        with problems.of_cluster():
+            if waiting := await self._runs.why_waiting(model):
+                problems.add(Trouble.RUN_WAITS, f"a run cannot start: {waiting}")
         state = ModelState(
             training=training,
             last_run=await self._runs.last_run(model, registry),

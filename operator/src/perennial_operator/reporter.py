@@ -13,6 +13,7 @@ from perennial_operator.cluster import Cluster, NotFound
 from perennial_operator.kinds import FIELD_MANAGER, PREDICTION_MODEL, Body
 from perennial_operator.report.events import ModelEvent, events
 from perennial_operator.report.status import build_status, refused_status
+from perennial_operator.report.texts import timestamp
 from perennial_operator.state import ModelState, Problem
 
 _log = structlog.get_logger(__name__)
@@ -95,4 +96,4 @@ def _event_body(raw: Body, event: ModelEvent, identity: str) -> Body:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return timestamp(datetime.now(UTC))

@@ -19,6 +19,7 @@ from perennial_operator.observe import (
     with_remedy,
 )
 from perennial_operator.references import missing_reference
+from perennial_operator.report.texts import timestamp
 from perennial_operator.state import RegistryState
 
 
@@ -95,5 +96,4 @@ def _recorded(registry: RegistryState | None) -> LastRun | None:
     run = registry.snapshot.last_run if registry else None
     if run is None:
         return None
-    ended = run.ended.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return LastRun(run.run_id, run.outcome, run.message, ended)
+    return LastRun(run.run_id, run.outcome, run.message, timestamp(run.ended))

@@ -98,5 +98,8 @@ def asked_decisions(bodies: Collection[Body], model: PredictionModel) -> Mapping
             at=datetime.now(UTC),
         )
         for body in bodies
-        if (decision := body["spec"].get("decision")) and is_owned_by(body, model.metadata.uid)
+        if (decision := body["spec"].get("decision"))
+        # by the model's name the policy asked whether its author may decide
+        and body["spec"]["model"] == model.metadata.name
+        and is_owned_by(body, model.metadata.uid)
     }

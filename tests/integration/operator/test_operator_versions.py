@@ -11,11 +11,12 @@ import yaml
 from chart_rendering import needs_helm, of_kind, render
 from operator_bench import IDLE, Bench, Kubelet
 from operator_models import Body
+from prometheus_client import REGISTRY
 
 from perennial_core.identity import Version
 from perennial_core.registry import Answer
 from perennial_operator.cluster import ClusterRefused, ObjectInvalid
-from perennial_operator.kinds import EVENT, MODEL_VERSION, ObjectRef
+from perennial_operator.kinds import EVENT, MODEL_VERSION, PREDICTION_MODEL, ObjectRef
 
 pytestmark = needs_helm
 
@@ -127,6 +128,7 @@ async def test_a_version_waits_for_a_person_and_bears_their_name(
     model = await bench.settle()
     assert await state(bench) == "AwaitingApproval"
     assert "serving" not in model["status"]
+    assert awaiting(bench) == 1
     decide(bench, "alice")
     await bench.until(serves(1), "version 1 serves")
     await bench.settle()
@@ -138,6 +140,18 @@ async def test_a_version_waits_for_a_person_and_bears_their_name(
     told = await events(bench)
     assert ("Approved", "version 1: approved by alice: looked at it") in told
     assert any(reason == "AwaitingApproval" for reason, _ in told)
+    assert awaiting(bench) == 0
+    await bench.cluster.remove(PREDICTION_MODEL, bench.ref(PREDICTION_MODEL))
+    while await bench.model():
+        await bench.reconcile()
+    await bench.reconcile()
+    assert awaiting(bench) is None
+
+
+def awaiting(bench: Bench) -> float | None:
+    """Return the metric of versions that await approval."""
+    labels = {"namespace": bench.namespace, "model": "points"}
+    return REGISTRY.get_sample_value("perennial_versions_awaiting_approval", labels)
 
 
 async def test_only_who_may_approve_decides_and_in_their_own_name(

@@ -112,7 +112,7 @@ def example(expected: Any, **more: Any) -> GateSpec:
             gate(drift={"max": "0.2"}),
             with_drift(x=0.21, z=0.1),
             FAILED,
-            "drift of x 0.21 since version 6 is outside max 0.2",
+            "drift since version 6 of x 0.21 is outside max 0.2",
         ),
         (
             gate(drift={"max": "0.2"}),
@@ -172,8 +172,23 @@ def test_every_failure_is_told_and_nothing_else() -> None:
     metrics = [{"name": "r2", "min": "0.95"}, {"name": "max_error", "min": "-1"}]
     verdict = examine(gate(metrics=metrics, drift={"max": "0.1"}), with_drift(x=0.3, z=0.0))
     assert verdict.message == (
-        "r2 0.9 is outside min 0.95; drift of x 0.3 since version 6 is outside max 0.1"
+        "r2 0.9 is outside min 0.95; drift since version 6 of x 0.3 is outside max 0.1"
     )
+
+
+def test_of_many_features_those_that_moved_most_are_told() -> None:
+    many = with_drift(**{f"x{number}": number / 1000 for number in range(4096)})
+    verdict = examine(gate(drift={"max": "0.5"}), many)
+    assert len(verdict.checks) == 1
+    assert verdict.message.startswith("drift since version 6 of x4095 4.095, x4094 4.094, ")
+    assert len(verdict.message) < 200
+    passed = examine(gate(drift={"max": "5"}), many)
+    assert (passed.outcome, len(passed.message) < 200) == (PASSED, True)
+
+
+def test_a_label_without_end_is_cut() -> None:
+    found = examine(example("x" * 5000), with_example("y" * 5000))
+    assert len(found.message) < 200
 
 
 @given(st.floats(-1e6, 1e6), st.decimals(0, 10, places=3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,11 +21,14 @@ from perennial_operator.observe import (
     FinishedRun,
     is_degraded,
     is_running,
+    is_waiting,
     last_finished_run,
     live_deployment,
     live_release,
+    pod_hindrance,
     pod_problem,
     rollout_memory,
+    with_remedy,
 )
 
 RELEASE = Release(Version(4), Digest("sha256:4"))
@@ -197,3 +201,66 @@ def test_the_status_says_whether_the_model_is_degraded(status: str, expected: bo
 
     assert is_degraded(read_model(status={"conditions": conditions})) is expected
     assert not is_degraded(read_model())
+
+
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [
+        ({}, False),
+        ({"startTime": "2026-01-01T00:00:00Z"}, True),
+        ({"startTime": "2026-01-01T00:00:00Z", "ready": 1}, False),
+        ({"startTime": "2026-01-01T00:00:55Z"}, False),
+        (
+            {
+                "startTime": "2026-01-01T00:00:00Z",
+                "conditions": [{"type": "Failed", "status": "True"}],
+            },
+            False,
+        ),
+    ],
+)
+def test_a_job_waits_when_its_pod_should_have_started(status: Body, waits: bool) -> None:
+    now = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    assert is_waiting({"metadata": {"uid": "u"}, "status": status}, now) is waits
+
+
+def pod(**status: Any) -> Body:
+    return {"metadata": {}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({}, None),
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},
+            "no node",
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {"state": {"waiting": {"reason": "ErrImagePull", "message": "not there"}}}
+                ]
+            },
+            "ErrImagePull: not there",
+        ),
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, None),
+        ({"containerStatuses": [{"name": "trainer", "state": {"running": {}}}]}, None),
+    ],
+)
+def test_what_hinders_a_pod_from_starting(status: Body, why: str | None) -> None:
+    assert pod_hindrance([pod(), pod(**status)]) == why
+
+
+def test_the_want_of_memory_names_the_field() -> None:
+    field = "spec.training.resources.limits.memory"
+    assert with_remedy("OOMKilled: exit code 137", field) == (
+        f"OOMKilled: exit code 137; raise {field}"
+    )
+    assert with_remedy("Error: no file", field) == "Error: no file"
+
+
+@pytest.mark.parametrize("template", [{}, {"spec": {}}, {"spec": {"containers": []}}])
+def test_a_template_that_somebody_emptied_is_not_remembered(template: Body) -> None:
+    stored = {"template": template, "version": 3, "digest": "sha256:3"}
+    assert rollout_memory(read_model(status={"rollout": stored})).proven is None

@@ -94,9 +94,12 @@ def test_a_decision_is_an_event(before: State | None, after: State, kind: str | 
     )
 
 
-def asked(version: int, decision: Body | None, owner: str | None = None) -> Body:
-    model = read_model()
-    body = build_model_version(model, Version(version))
+def asked(
+    version: int, decision: Body | None, owner: str | None = None, model: str | None = None
+) -> Body:
+    body = build_model_version(read_model(), Version(version))
+    if model is not None:
+        body["spec"]["model"] = model
     if decision is not None:
         body["spec"]["decision"] = decision
     if owner is not None:
@@ -110,6 +113,7 @@ def test_what_people_decided_is_read_from_the_models_own_versions() -> None:
     bodies = [
         *(asked(1, None), asked(2, approved), asked(3, denied)),
         asked(4, approved, owner="the model of this name that was there before"),
+        asked(5, approved, model="another"),
     ]
     found = asked_decisions(bodies, read_model())
     assert {version: (it.verdict, it.by, it.reason) for version, it in found.items()} == {

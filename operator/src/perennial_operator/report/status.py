@@ -11,6 +11,7 @@ from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.decide.training import LastRun
 from perennial_operator.kinds import Body
 from perennial_operator.report.conditions import Condition, conditions, stamped, standing
+from perennial_operator.report.texts import scores_text, timestamp
 from perennial_operator.state import ModelState, Problem, RegistryState
 
 
@@ -100,12 +101,11 @@ def _latest(registry: RegistryState) -> Body | None:
     manifest = registry.latest
     if manifest is None:
         return None
-    scores = manifest.metrics.candidate
     return {
         **_release(manifest.version, manifest.digest),
-        "created": manifest.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": timestamp(manifest.created),
         "format": str(manifest.format),
-        "metrics": {name: f"{score:.6g}" for name, score in scores.items() if score is not None},
+        "metrics": scores_text(manifest.metrics.candidate),
     }
 
 

@@ -11,8 +11,7 @@ from perennial_core.registry import Decision
 from perennial_core.resource.gate import GateSpec
 from perennial_operator.kinds import Body
 from perennial_operator.report.events import ModelEvent
-
-TIME = "%Y-%m-%dT%H:%M:%SZ"
+from perennial_operator.report.texts import scores_text, timestamp
 
 _TOLD = {
     State.APPROVED: "Normal",
@@ -33,9 +32,9 @@ def version_status(
         "message": ruling.message,
         "digest": str(manifest.digest),
         "format": str(manifest.format),
-        "created": manifest.created.strftime(TIME),
-        "metrics": _shown(metrics.candidate),
-        "incumbentMetrics": _shown(metrics.incumbent or {}),
+        "created": timestamp(manifest.created),
+        "metrics": scores_text(metrics.candidate),
+        "incumbentMetrics": scores_text(metrics.incumbent or {}),
         "incumbentVersion": metrics.incumbent_version,
         "score": _score(gate, metrics.candidate),
         "gate": {
@@ -49,7 +48,7 @@ def version_status(
     if decision is not None:
         status |= {
             "decidedBy": decision.by,
-            "decidedAt": decision.at.strftime(TIME),
+            "decidedAt": timestamp(decision.at),
             "reason": decision.reason,
         }
     return {name: value for name, value in status.items() if value is not None}
@@ -68,7 +67,3 @@ def _score(gate: GateSpec, scores: Mapping[str, float | None]) -> str | None:
     names = [metric.name for metric in gate.metrics] + list(scores)
     measured = (f"{name} {scores[name]:.4g}" for name in names if scores.get(name) is not None)
     return next(measured, None)
-
-
-def _shown(scores: Mapping[str, float | None]) -> dict[str, str]:
-    return {name: f"{score:.6g}" for name, score in scores.items() if score is not None}
