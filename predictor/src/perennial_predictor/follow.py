@@ -126,7 +126,7 @@ class Follower:
         served = await asyncio.to_thread(load, stored, self._settings)
         swaps = self.current is not None
         self.current = served
-        self._metrics.serves(served.manifest, served.load_seconds, swapped=swaps)
+        self._metrics.serves(served, swapped=swaps)
         _log.info(
             "serving",
             model=served.manifest.model,

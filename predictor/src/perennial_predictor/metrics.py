@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
-from perennial_core.manifest import Manifest
+from perennial_predictor.served import ServedVersion
+from perennial_predictor.tally import Tally
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Predicted(Collector):
+    """What the version that serves has answered: its own tally, so a swap begins anew."""
+
+    tally: Tally | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        return self.tally.families() if self.tally else ()
 
 
 class Metrics:
@@ -66,6 +80,8 @@ class Metrics:
             "1 while the expected version cannot be found or loaded; /readyz says why.",
             registry=registry,
         )
+        self._predicted = _Predicted()
+        registry.register(self._predicted)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
@@ -78,14 +94,16 @@ class Metrics:
         count.inc()
         latency.observe(seconds)
 
-    def serves(self, manifest: Manifest, load_seconds: float, *, swapped: bool) -> None:
+    def serves(self, served: ServedVersion, *, swapped: bool) -> None:
         """A version serves from now on; ``swapped`` when it took over from another."""
+        manifest = served.manifest
         self._version.labels(manifest.model).set(manifest.version)
         self._info.clear()
         self._info.labels(
             manifest.model, manifest.version, manifest.digest, manifest.format.value
         ).set(1)
-        self._load_seconds.set(load_seconds)
+        self._load_seconds.set(served.load_seconds)
+        self._predicted.tally = served.tally
         self._swaps.inc(swapped)
 
     def load_failed(self) -> None:

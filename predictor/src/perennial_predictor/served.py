@@ -25,6 +25,7 @@ from perennial_predictor.prediction import (
     answer_to_one,
     predict,
 )
+from perennial_predictor.tally import Tally, new_tally
 
 _NEUTRAL = {ColumnType.BOOL: False, ColumnType.STRING: ""}
 _WARM_UPS = 3
@@ -49,6 +50,8 @@ class ServedVersion:
     """How long it took to load it and warm it up."""
     row_seconds: float
     """How long it takes to predict for one row."""
+    tally: Tally
+    """What it has answered."""
 
     @cached_property
     def stamp(self) -> tuple[bytes, bytes]:
@@ -62,7 +65,9 @@ class ServedVersion:
             Problem: The body is not what the model takes, or the model refuses it.
         """
         predictions = self._predictions(self.reader.rows(body))
-        return msgspec.json.encode(answer_to_many(self.manifest, predictions))
+        answer = msgspec.json.encode(answer_to_many(self.manifest, predictions))
+        self.tally.count(predictions.values)
+        return answer
 
     def answer_query(self, query: bytes) -> PredictionAnswer:
         """Return the answer to the query of a GET.
@@ -71,7 +76,9 @@ class ServedVersion:
             Problem: As ``answer_body``.
         """
         predictions = self._predictions([self.reader.row(query)])
-        return answer_to_one(self.manifest, predictions)
+        answer = answer_to_one(self.manifest, predictions)
+        self.tally.count(predictions.values)
+        return answer
 
     def _predictions(self, rows: list[Row]) -> Predictions:
         try:
@@ -102,7 +109,8 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
         row_seconds = _warm_up(model, manifest)
     except Exception as error:
         raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
-    return ServedVersion(manifest, model, reader, time.perf_counter() - started, row_seconds)
+    load_seconds = time.perf_counter() - started
+    return ServedVersion(manifest, model, reader, load_seconds, row_seconds, new_tally(manifest))
 
 
 def _warm_up(model: LoadedModel, manifest: Manifest) -> float:

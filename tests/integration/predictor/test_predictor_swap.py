@@ -86,6 +86,28 @@ def test_versions_swap_under_16_clients_without_a_failed_request(
     assert len(re.findall(r"^perennial_model_info{", metrics, re.MULTILINE)) == 1
 
 
+def test_what_was_predicted_is_counted_for_the_version_that_serves(
+    registry_settings: RegistrySettings, key: ModelKey, tmp_path: Path
+) -> None:
+    published(registry_settings, key, line(1))
+    with PredictorProcess(tmp_path, registry_settings, model=str(key)) as process:
+        asked = {"instances": [[1]] * 10_000}  # so large that it is computed in a thread
+        process.ready().client.post("/predict", json=asked)
+        process.client.get("/?msg=1")
+        process.client.get("/?msg=wrong")
+        assert "\nperennial_predictions_total 10001.0\n" in process.client.get("/metrics").text
+        published(registry_settings, key, line(2))
+        process.ready(2)
+        metrics = process.client.get("/metrics").text
+        assert "\nperennial_predictions_total 0.0\n" in metrics
+        process.client.get("/?msg=10")
+        metrics = process.client.get("/metrics").text
+        assert "\nperennial_predictions_total 1.0\n" in metrics
+        found = re.search(r"^perennial_prediction_sum (\S+)$", metrics, re.MULTILINE)
+        assert found
+        assert float(found[1]) == pytest.approx(23)
+
+
 def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(
     registry_settings: RegistrySettings, key: ModelKey, tmp_path: Path
 ) -> None:
