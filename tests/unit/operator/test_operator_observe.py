@@ -224,7 +224,7 @@ def test_a_job_waits_when_its_pod_should_have_started(status: Body, waits: bool)
     assert is_waiting({"metadata": {"uid": "u"}, "status": status}, now) is waits
 
 
-def pod(**status: Any) -> Body:
+def pod_with(**status: Any) -> Body:
     return {"metadata": {}, "status": status}
 
 
@@ -249,7 +249,7 @@ def pod(**status: Any) -> Body:
     ],
 )
 def test_what_hinders_a_pod_from_starting(status: Body, why: str | None) -> None:
-    assert pod_hindrance([pod(), pod(**status)]) == why
+    assert pod_hindrance([pod_with(), pod_with(**status)]) == why
 
 
 def test_the_want_of_memory_names_the_field() -> None:
