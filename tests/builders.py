@@ -15,8 +15,21 @@ from perennial_core.manifest import (
     Rows,
     Task,
 )
+from perennial_core.resource import PredictionModel, TrainingSpec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def trained(model: PredictionModel) -> TrainingSpec:
+    """Return how versions of a model that is trained here are made."""
+    assert model.spec.training is not None
+    return model.spec.training
+
+
+def spec_hash(model: PredictionModel) -> str:
+    """Return the hash that a manifest of the model's present spec has."""
+    assert model.spec.runs is not None
+    return model.spec.runs.content_hash()
 
 
 def manifest_body(key: ModelKey, artifact: bytes, run_id: str = "run") -> ManifestBody:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import kubectl
-from builders import NOW, manifest_body
+from builders import NOW, manifest_body, spec_hash
 from kubernetes.aio import client
 from operator_models import MINIMAL, Body, model_body, operator_settings
 
@@ -178,7 +178,7 @@ class Bench:
         body = manifest_body(key, content + str(number).encode(), f"run-{content!r}-{number}")
         spec = (await self.model(name)).get("spec", IDLE)
         model = PredictionModel.parse(model_body(spec, name=name, namespace=self.namespace))
-        body = body.model_copy(update={"training_spec_hash": model.spec.training.content_hash()})
+        body = body.model_copy(update={"training_spec_hash": spec_hash(model)})
         artifact = content + str(number).encode()
         return (await self.registry.publish(key, body, artifact, started=NOW)).version
 

@@ -47,8 +47,9 @@ class Rules:
     gate: GateSpec
     approval: Approval
     on_newer_candidate: NewerCandidate
-    training_spec_hash: str
-    """A version that was trained by another spec, and on which nobody decided, comes too late."""
+    training_spec_hash: str | None
+    """A version that was made by another spec, and on which nobody decided, comes too late. None:
+    versions are made elsewhere."""
 
     @classmethod
     def of(cls, spec: PredictionModelSpec) -> Rules:
@@ -57,7 +58,7 @@ class Rules:
             gate=spec.gate,
             approval=rollout.approval,
             on_newer_candidate=rollout.on_newer_candidate,
-            training_spec_hash=spec.training.content_hash(),
+            training_spec_hash=spec.runs.content_hash() if spec.runs else None,
         )
 
 
@@ -104,7 +105,7 @@ def rule(
         elif decision is not None:
             ruling = _decided(version, decision, failure, served, verdict)
         else:
-            late = manifests[version].training_spec_hash != rules.training_spec_hash
+            late = rules.training_spec_hash not in (None, manifests[version].training_spec_hash)
             ruling = _late(verdict) if late else _undecided(version, verdict, rules, served, newest)
         rulings[version] = ruling
         if newest is None and ruling.state in _ON_THE_WAY:

@@ -38,7 +38,10 @@ class TrainingOrder(Part):
 
     @classmethod
     def for_model(cls, model: PredictionModel) -> TrainingOrder:
-        return cls(model=str(model.key), training=model.spec.training, gate=model.spec.gate)
+        spec = model.spec
+        if spec.training is None:
+            raise UserError("spec.training: is missing, so there is nothing to train")
+        return cls(model=str(model.key), training=spec.training, gate=spec.gate)
 
     @classmethod
     def read(cls, file: Path) -> TrainingOrder:

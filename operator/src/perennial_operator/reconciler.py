@@ -134,7 +134,8 @@ class Reconciler:
         """Return which runs were started."""
         memory = training_memory(model)
         with problems.of_cluster():
-            await self._applier.apply(model.key, [build_training_order(model)])
+            if model.spec.training is not None:
+                await self._applier.apply(model.key, [build_training_order(model)])
             with problems.of_cluster():  # a schedule that is none keeps no other run from starting
                 await self._apply_schedule(model)
             plan = _plan_training(model, memory, registry, rollout)

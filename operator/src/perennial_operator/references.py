@@ -11,7 +11,9 @@ _DATA = "spec.training.data"
 
 async def missing_reference(cluster: Cluster, model: PredictionModel) -> str | None:
     """Return what the training spec names and is not there, for people; None when all is."""
-    namespace, data = model.metadata.namespace, model.spec.training.data
+    namespace, data = model.metadata.namespace, model.spec.data
+    if data is None:
+        return None
     volume, credentials = data.volume, data.credentials_secret
     if volume is not None and volume.config_map is not None:
         name = volume.config_map.name

@@ -45,8 +45,9 @@ class RunReader:
         return LastRun(job.run_id, RunOutcome.FAILED, message, job.ended)
 
     async def _why_failed(self, model: PredictionModel, job: FinishedRun) -> str:
-        if job.reason == "DeadlineExceeded":
-            limit = model.spec.training.timeout_seconds
+        runs = model.spec.runs
+        if runs is not None and job.reason == "DeadlineExceeded":
+            limit = runs.timeout_seconds
             if missing := await missing_reference(self._cluster, model):
                 return f"the run could not start within {limit} s: {missing}"
             return f"the run took longer than spec.training.timeoutSeconds ({limit} s)"

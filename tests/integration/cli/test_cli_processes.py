@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import spec_hash
 from local_run import LocalRun, suspended, wait_until_gone
 from served_models import line, published
 
@@ -18,7 +19,7 @@ from perennial_core.identity import ModelKey
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 
-SPEC_HASH = PredictionModel.parse(suspended()).spec.training.content_hash()
+SPEC_HASH = spec_hash(PredictionModel.parse(suspended()))
 """Of the spec that the file holds: a version of another one comes too late to serve."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from builders import NOW, manifest_body
+from builders import NOW, manifest_body, spec_hash
 from local_run import PATIENCE_SECONDS, LocalRun, suspended
 from served_models import line, publish, published
 
@@ -17,7 +17,7 @@ from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 
 KEY = ModelKey("tests", "points")
-SPEC_HASH = PredictionModel.parse(suspended()).spec.training.content_hash()
+SPEC_HASH = spec_hash(PredictionModel.parse(suspended()))
 """Of the spec that the file holds: a version of another one comes too late to serve."""
 LATEST: dict[str, Any] = {"serve": False, "training_spec_hash": SPEC_HASH}
 

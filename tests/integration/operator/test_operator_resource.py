@@ -39,7 +39,10 @@ STEP = {"name": "fit", "class": "sklearn.linear_model.Ridge"}
 
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("training", None, "spec.training"),
+    ("training", None, "training: give it, or promotion"),
+    ("promotion", {"from": {"namespace": "staging", "name": "points"}}, "promotion.from: takes"),
+    ("rollout", {"canary": {}}, "rollout.canary: belongs to strategy Canary"),
+    ("rollout", {"shadow": {}}, "rollout.shadow: belongs to strategy Shadow"),
     ("training.schedule", "every minute", "spec.training.schedule"),
     ("training.schedule", "* * * *", "spec.training.schedule"),
     ("training.schedule", "TZ=UTC * * * * *", "spec.training.schedule"),

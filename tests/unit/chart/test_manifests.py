@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from builders import trained
 from chart_rendering import CHART, ROOT, Body, of_kind
 from sklearn.datasets import load_diabetes
 
@@ -50,7 +51,7 @@ def test_the_diabetes_example_holds_scikit_learns_data() -> None:
     objects = read(EXAMPLES / "diabetes.yaml")
     (model,) = of_kind(objects, "PredictionModel")
     (data,) = of_kind(objects, "ConfigMap")
-    spec = PredictionModel.parse(model).spec.training.data
+    spec = trained(PredictionModel.parse(model)).data
 
     assert spec.volume is not None
     assert spec.volume.config_map is not None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from builders import NOW
 
+from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.training_plan import (
     Cause,
     NextRun,
@@ -21,13 +22,13 @@ from perennial_core.resource import PredictionModel
 MINUTELY = "*/1 * * * *"
 
 
-def model(asked: str | None = None, **training: Any) -> PredictionModel:
+def model(asked: str | None = None, **training: Any) -> LocalModel:
     annotations = {} if asked is None else {"perennial.dev/train": asked}
     spec = {
         "data": {"uri": "sample://linear", "target": "y"},
         "estimator": {"class": "sklearn.linear_model.Ridge"},
     }
-    return PredictionModel.parse(
+    resource = PredictionModel.parse(
         {
             "apiVersion": "perennial.dev/v1alpha1",
             "kind": "PredictionModel",
@@ -35,9 +36,11 @@ def model(asked: str | None = None, **training: Any) -> PredictionModel:
             "spec": {"training": spec | training},
         }
     )
+    assert resource.spec.training is not None
+    return LocalModel(resource, resource.spec.training, generation=1)
 
 
-HASH = model().spec.training.content_hash()
+HASH = model().training.content_hash()
 
 
 def past(spec_hash: str | None = HASH, asked: str | None = None, until: datetime = NOW) -> PastRuns:
@@ -71,9 +74,7 @@ def past(spec_hash: str | None = HASH, asked: str | None = None, until: datetime
         (model(suspend=True, asked="1"), past(), NextRun(NOW, Cause.ASKED)),
     ],
 )
-def test_the_next_run(
-    resource: PredictionModel, past_runs: PastRuns, expected: NextRun | None
-) -> None:
+def test_the_next_run(resource: LocalModel, past_runs: PastRuns, expected: NextRun | None) -> None:
     assert next_run(resource, past_runs, NOW) == expected
 
 
@@ -122,6 +123,6 @@ ANNOTATION = "metadata.annotations perennial.dev/train"
     ],
 )
 def test_a_failure_says_how_to_train_again_where_nothing_does_by_itself(
-    resource: PredictionModel, expected: str
+    resource: LocalModel, expected: str
 ) -> None:
-    assert how_to_train_again(resource) == expected
+    assert how_to_train_again(resource.training) == expected

@@ -163,6 +163,9 @@ def test_a_field_has_the_default_of_its_type(field: Field) -> None:
     elif isinstance(default, Part):
         assert default == type(default)(), "the API server fills in each field's own default"
         assert field.node["default"] == {}
+    elif isinstance(default, list):
+        items = [item.to_json() if isinstance(item, Part) else item for item in default]
+        assert field.node["default"] == items
     else:
         assert field.node["default"] == default
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from builders import trained
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
@@ -56,7 +57,7 @@ def problem(resource: object) -> str:
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
     model = PredictionModel.parse(MINIMAL)
-    training, rollout, serving = model.spec.training, model.spec.rollout, model.spec.serving
+    training, rollout, serving = trained(model), model.spec.rollout, model.spec.serving
     assert model.key == ModelKey("default", "points")
     assert (training.schedule, training.time_zone, training.suspend) == (None, "Etc/UTC", False)
     assert (training.timeout_seconds, training.retries) == (3600, 2)
@@ -95,11 +96,11 @@ def test_every_field_is_read() -> None:
     resource["status"] = {"whatever": ["the", "API", "server", "has"]}
     model = PredictionModel.parse(resource)
     assert str(model.key) == "tests/points"
-    assert model.spec.training.data.format is DataFormat.CSV
-    assert model.spec.training.to_json()["data"] == training["data"] | {
+    assert trained(model).data.format is DataFormat.CSV
+    assert trained(model).to_json()["data"] == training["data"] | {
         "holdout": {"fraction": "0.25", "strategy": "Last", "seed": 0}
     }
-    assert model.spec.training.to_json()["resources"] == training["resources"]
+    assert trained(model).to_json()["resources"] == training["resources"]
     assert model.status == resource["status"]
 
 
@@ -117,7 +118,7 @@ def test_every_field_is_read() -> None:
         ("metadata.name", "p" * 53, "metadata.name: "),
         ("metadata.namespace", "a}b", "metadata.namespace: "),
         ("spec", ABSENT, "spec: this field is required"),
-        ("spec.training", ABSENT, "spec.training: this field is required"),
+        ("spec.training", ABSENT, "spec: training: give it, or promotion"),
         ("spec.training.data", ABSENT, "spec.training.data: this field is required"),
         ("spec.training.data.target", ABSENT, "spec.training.data.target: this field is required"),
         ("spec.training.data.target", "", "spec.training.data.target: "),
@@ -192,7 +193,7 @@ def test_every_field_is_read() -> None:
         ("spec.gate.onFailure", "Ignore", "spec.gate.onFailure: "),
         ("spec.rollout.approval", "Auto", "spec.rollout.approval: "),
         ("spec.rollout.onNewerCandidate", "Drop", "spec.rollout.onNewerCandidate: "),
-        ("spec.promotion", {}, "spec.promotion: there is no such field"),
+        ("spec.promotions", {}, "spec.promotions: there is no such field"),
         ("other", 1, "other: there is no such field"),
     ],
 )
@@ -275,8 +276,26 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
     assert {message.partition(":")[0] for message in messages} == {
         *("metadata.name", "volume", "features", "credentialsSecret", "delimiter"),
         *("estimator", "estimator.params", "env", "metrics", "checks"),
+        *("rollout.canary", "rollout.shadow", "training", "promotion.from"),
     }
-    assert len(messages) == 15
+    assert len(messages) == 19
+
+
+FROM = {"namespace": "staging", "name": "points"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("spec.promotion", {"from": FROM}, "promotion.from: takes the place of training"),
+        ("spec.rollout", {"canary": {}}, "canary: belongs to strategy Canary"),
+        ("spec.rollout", {"shadow": {}, "strategy": "Canary"}, "shadow: belongs to strategy"),
+    ],
+)
+def test_what_belongs_to_another_way_is_refused(
+    path: str, value: dict[str, Any], expected: str
+) -> None:
+    assert expected in problem(changed(path, value))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from builders import spec_hash
 from operator_models import MINIMAL, Body, merged, read_model
 
 from perennial_core.identity import Digest, Version
@@ -16,7 +17,7 @@ from perennial_operator.decide.training import LastRun, TrainingMemory, Training
 SUSPENDED = merged(MINIMAL, training={"suspend": True})
 OTHER_DATA = merged(MINIMAL, training={"data": {"uri": "sample://linear?rows=5", "target": "y"}})
 OTHER_SCHEDULE = merged(MINIMAL, training={"schedule": "@daily", "retries": 0})
-HASH = read_model().spec.training.content_hash()
+HASH = spec_hash(read_model())
 NEVER = TrainingMemory()
 STARTED = TrainingMemory(HASH)
 LOST = Release(Version(7), Digest("sha256:7"))

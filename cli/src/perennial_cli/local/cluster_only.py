@@ -7,9 +7,9 @@ from perennial_core.resource import PredictionModelSpec, ServingSpec
 
 def cluster_only(spec: PredictionModelSpec) -> list[str]:
     """Return the fields that are set and mean nothing on one machine, by their paths."""
-    plain = ServingSpec()
+    plain, runs = ServingSpec(), spec.runs
     fields = {
-        "spec.training.resources": spec.training.resources != plain.resources,
+        "spec.training.resources": runs is not None and runs.resources != plain.resources,
         "spec.serving.replicas": spec.serving.replicas != 1,
         "spec.serving.resources": spec.serving.resources != plain.resources,
         "spec.serving.service": spec.serving.service != plain.service,
@@ -20,4 +20,4 @@ def cluster_only(spec: PredictionModelSpec) -> list[str]:
 
 def lacks_volume(spec: PredictionModelSpec) -> bool:
     """Return whether a cluster would refuse the data's uri for want of a volume."""
-    return spec.training.data.uri.startswith("file:") and spec.training.data.volume is None
+    return spec.data is not None and spec.data.uri.startswith("file:") and spec.data.volume is None

@@ -41,7 +41,7 @@ def prepare_mounts(local: LocalModel, given: Path | None, state: StateDirectory)
 
 def check_mounts(local: LocalModel, given: Path | None) -> None:
     """Raise a UserError when something that the model mounts is not to be had here."""
-    data = local.model.spec.training.data
+    data = local.training.data
     if given is not None and given.is_file():
         raise UserError(f"--data {given}: is a file; give its folder: --data {given.parent}")
     if given is not None and not given.is_dir():
@@ -54,7 +54,7 @@ def check_mounts(local: LocalModel, given: Path | None) -> None:
     is_on_volume = f"{data.uri}/".startswith(f"file://{DATA_MOUNT}/")
     if given is not None or local.data is not None or not is_on_volume:
         return
-    if name := config_map_name(local.model):
+    if name := config_map_name(local.training):
         raise UserError(
             f"spec.training.data.volume.configMap: ConfigMap {name} is not in the resource file;"
             " add it there, or name a directory with the files with --data DIR"

@@ -105,6 +105,6 @@ async def _registry_of(
 def _check(local: LocalModel, run: LocalRun) -> None:
     """Raise a UserError for what parses and cannot be run here."""
     check_mounts(local, run.data)
-    training = local.model.spec.training
+    training = local.training
     if training.schedule is not None:
         next_fire(training.schedule, training.time_zone, datetime.now(UTC))

@@ -10,7 +10,7 @@ from typing import Any
 from perennial_cli.local.kubernetes_yaml import documents
 from perennial_cli.local.mounted_files import files_of
 from perennial_core.errors import UserError
-from perennial_core.resource import KIND, PredictionModel
+from perennial_core.resource import KIND, PredictionModel, TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class LocalModel:
     """A model and the files that stand beside it, as of one reading of the resource file."""
 
     model: PredictionModel
+    training: TrainingSpec
     generation: int
     """Rises with each edit of the file."""
     data: Mapping[str, bytes] | None = None
@@ -49,17 +50,21 @@ def parse_resources(text: str, generation: int) -> LocalModel:
     """Read the one model of a file's text; see read_resource_file."""
     resources = documents(text)
     model = _only_model(resources)
+    training = model.spec.training
+    if training is None:
+        raise UserError("spec.training: local mode needs it; versions are promoted in a cluster")
     return LocalModel(
         model=model,
+        training=training,
         generation=generation,
-        data=_files(resources, model, "ConfigMap", config_map_name(model)),
-        credentials=_files(resources, model, "Secret", model.spec.training.data.credentials_secret),
+        data=_files(resources, model, "ConfigMap", config_map_name(training)),
+        credentials=_files(resources, model, "Secret", training.data.credentials_secret),
     )
 
 
-def config_map_name(model: PredictionModel) -> str | None:
+def config_map_name(training: TrainingSpec) -> str | None:
     """Return the name of the ConfigMap with the model's data, if that is where it is."""
-    volume = model.spec.training.data.volume
+    volume = training.data.volume
     return volume.config_map.name if volume and volume.config_map else None
 
 

@@ -80,7 +80,7 @@ class Training:
         past = await patiently(self._past_runs)
         while True:
             now = datetime.now(UTC)
-            run = next_run(self._watched.current.model, past, now)
+            run = next_run(self._watched.current, past, now)
             if run is not None and run.at <= now:
                 past = await self._run(run.cause)
             else:
@@ -117,7 +117,7 @@ class Training:
         except UserError as error:
             self._tell_failed(str(error))
         return PastRuns(
-            spec_hash=local.model.spec.training.content_hash(),
+            spec_hash=local.training.content_hash(),
             asked=asked(local.model),
             until=datetime.now(UTC),
         )
@@ -137,7 +137,7 @@ class Training:
         return _Order(run_id, local, environment(settings) | environment(self._connection))
 
     async def _try_until_done(self, order: _Order) -> None:
-        training = order.local.model.spec.training
+        training = order.local.training
         try:
             async with asyncio.timeout(training.timeout_seconds):
                 await self._tries(order)
@@ -147,7 +147,7 @@ class Training:
             )
 
     async def _tries(self, order: _Order) -> None:
-        training, tries = order.local.model.spec.training, 0
+        training, tries = order.local.training, 0
         while True:
             tries += 1
             code = await self._try(order)
@@ -157,7 +157,7 @@ class Training:
             why = self._last_words(code)
             self._journal.waiting(f"training failed for now, again in {delay:g} s: {why}")
             await self._changed_within(delay)
-            if self._watched.current.model.spec.training.content_hash() != training.content_hash():
+            if self._watched.current.training.content_hash() != training.content_hash():
                 return None  # nobody waits for this spec any more
 
     async def _try(self, order: _Order) -> int:
@@ -180,7 +180,7 @@ class Training:
             self._journal.note(f"training skipped: {run.message}")
 
     def _tell_failed(self, why: str) -> None:
-        again = how_to_train_again(self._watched.current.model)
+        again = how_to_train_again(self._watched.current.training)
         self._journal.failed(f"training failed: {why}{again}")
 
     async def _record(self, order: _Order) -> Run | None:

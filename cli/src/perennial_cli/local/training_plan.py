@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from perennial_cli.local.backoff import Backoff
+from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.schedule import next_fire
-from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
+from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel, TrainingSpec
 
 RETRIES = Backoff(first=2.0, longest=60.0)
 
@@ -41,7 +42,7 @@ class NextRun:
     cause: Cause
 
 
-def next_run(model: PredictionModel, past: PastRuns, now: datetime) -> NextRun | None:
+def next_run(local: LocalModel, past: PastRuns, now: datetime) -> NextRun | None:
     """Return which run is next; None: none until the resource changes.
 
     A suspended model starts none by itself, but one that a person asks for.
@@ -49,13 +50,13 @@ def next_run(model: PredictionModel, past: PastRuns, now: datetime) -> NextRun |
     Raises:
         UserError: The schedule or its time zone is wrong.
     """
-    training = model.spec.training
+    training = local.training
     if not training.suspend:
         if past.spec_hash is None:
             return NextRun(now, Cause.FIRST)
         if training.content_hash() != past.spec_hash:
             return NextRun(now, Cause.SPEC)
-    if asked(model) not in (None, past.asked):
+    if asked(local.model) not in (None, past.asked):
         return NextRun(now, Cause.ASKED)
     if training.suspend or training.schedule is None:
         return None
@@ -67,9 +68,8 @@ def asked(model: PredictionModel) -> str | None:
     return model.metadata.annotations.get(TRAIN_ANNOTATION)
 
 
-def how_to_train_again(model: PredictionModel) -> str:
+def how_to_train_again(training: TrainingSpec) -> str:
     """Return what a person has to do for another run; nothing where the schedule starts one."""
-    training = model.spec.training
     if training.schedule is not None and not training.suspend:
         return ""
     ask = f"; repair it, then set another value of metadata.annotations {TRAIN_ANNOTATION}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from perennial_core.errors import UserError
 from perennial_core.identity import (
@@ -15,9 +15,12 @@ from perennial_core.identity import (
     NAMESPACE_WORDS,
     ModelKey,
 )
-from perennial_core.resource.base import Part
+from perennial_core.resource.base import VALIDATIONS, Part, rule
+from perennial_core.resource.data import DataSpec
 from perennial_core.resource.gate import GateSpec
+from perennial_core.resource.promotion import PromotionSpec
 from perennial_core.resource.rollout import RolloutSpec
+from perennial_core.resource.runs import RunSpec
 from perennial_core.resource.serving import ServingSpec
 from perennial_core.resource.training import TrainingSpec
 from perennial_core.validation import Matching, describe
@@ -36,14 +39,51 @@ class DeletionPolicy(StrEnum):
 
 
 class PredictionModelSpec(Part):
-    """The whole life of a model: data, schedule, estimator, rollout and serving."""
+    """The whole life of a model: data, schedule, estimator, gate, rollout, serving, promotion."""
 
-    training: TrainingSpec
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "has(self.training) || has(self.promotion)",
+                    "training: give it, or promotion for versions that are made elsewhere",
+                ),
+                rule(
+                    "!has(self.training) || !has(self.promotion) || !has(self.promotion.from)",
+                    "promotion.from: takes the place of training; give one of them",
+                ),
+            ]
+        }
+    )
+
+    training: TrainingSpec | None = None
+    """How versions are made here. Absent: they are made elsewhere, see promotion."""
     gate: GateSpec = GateSpec()
     rollout: RolloutSpec = RolloutSpec()
     serving: ServingSpec = ServingSpec()
+    promotion: PromotionSpec | None = None
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What becomes of the registry's versions and artifacts when the model is deleted."""
+
+    @property
+    def runs(self) -> RunSpec | None:
+        """What runs of a trainer do: train, or take over; None where versions are brought."""
+        return self.training or (self.promotion.from_ if self.promotion else None)
+
+    @property
+    def data(self) -> DataSpec | None:
+        """The rows that runs read."""
+        if self.training is not None:
+            return self.training.data
+        return self.promotion.from_.data if self.promotion and self.promotion.from_ else None
+
+    @model_validator(mode="after")
+    def _versions_come_from_somewhere(self) -> Self:
+        if self.training is None and self.promotion is None:
+            raise ValueError("training: give it, or promotion for versions that are made elsewhere")
+        if self.training is not None and self.promotion and self.promotion.from_:
+            raise ValueError("promotion.from: takes the place of training; give one of them")
+        return self
 
 
 class ObjectMeta(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, rule
-from perennial_core.resource.training import Resources
+from perennial_core.resource.runs import Resources
 from perennial_core.validation import Matching
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, Quantity, rule
+from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, rule
 from perennial_core.resource.data import DataSpec
+from perennial_core.resource.runs import RunSpec, short_hash
 from perennial_core.validation import Matching
 
 ClassPath = Annotated[
@@ -88,52 +87,11 @@ class EstimatorSpec(Part):
         return self
 
 
-class Resources(Part):
-    """Compute resources of a container, as in a Pod."""
-
-    requests: dict[str, Quantity] | None = None
-    limits: dict[str, Quantity] | None = None
-
-
-_CRON_FIELD = r"[0-9A-Za-z*/,?#-]+"
-
-
-class TrainingSpec(Part):
+class TrainingSpec(RunSpec):
     """How versions of the model are made."""
 
-    schedule: (
-        Annotated[
-            str,
-            Matching(
-                rf"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
-                rf"|{_CRON_FIELD}( +{_CRON_FIELD}){{4}})$",
-                'a cron expression of five fields, such as "*/5 * * * *", or one like @hourly',
-                max_length=128,
-            ),
-        ]
-        | None
-    ) = None
-    """Cron expression of five fields. Absent: runs only at a change of the training spec or when a
-    person asks."""
-    time_zone: Annotated[
-        str,
-        Matching(
-            r"^[A-Za-z][A-Za-z0-9_+/-]*$",
-            "the name of a time zone, such as Europe/Rome",
-            max_length=64,
-        ),
-    ] = "Etc/UTC"
-    """Time zone of the schedule, by its IANA name."""
-    suspend: bool = False
-    """Start no further runs but those that a person asks for; what serves goes on serving."""
     data: DataSpec
     estimator: EstimatorSpec
-    resources: Resources = Resources()
-    """Resources of the trainer's container."""
-    timeout_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
-    """A run that takes longer is ended and counts as failed."""
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
-    """How often a run is tried again after a failure that may pass by itself."""
 
     def content_hash(self) -> str:
         """Return the hash of what decides the trained model: data and estimator.
@@ -143,6 +101,4 @@ class TrainingSpec(Part):
         """
         data: dict[str, Any] = self.data.to_json()
         del data["skipUnchanged"], data["checks"]
-        content = {"data": data, "estimator": self.estimator.to_json()}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return short_hash({"data": data, "estimator": self.estimator.to_json()})

@@ -11,8 +11,8 @@ from perennial_operator.settings import OperatorSettings
 
 def build_cron_job(model: PredictionModel, settings: OperatorSettings) -> Body | None:
     """Return the CronJob, or None where the model has no schedule."""
-    training = model.spec.training
-    if training.schedule is None:
+    runs = model.spec.runs
+    if runs is None or runs.schedule is None:
         return None
     return owned(
         CRON_JOB,
@@ -20,15 +20,15 @@ def build_cron_job(model: PredictionModel, settings: OperatorSettings) -> Body |
         "trainer",
         {
             "spec": {
-                "schedule": training.schedule,
-                "timeZone": training.time_zone,
-                "suspend": training.suspend,
+                "schedule": runs.schedule,
+                "timeZone": runs.time_zone,
+                "suspend": runs.suspend,
                 "concurrencyPolicy": "Forbid",
                 "successfulJobsHistoryLimit": 1,
                 "failedJobsHistoryLimit": 2,
                 "jobTemplate": {
                     "metadata": {"labels": labels(model, "trainer")},
-                    "spec": job_spec(model, settings),
+                    "spec": job_spec(model, runs, settings),
                 },
             }
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perennial_core.resource import DATA_MOUNT, PredictionModel
+from perennial_core.resource.runs import RunSpec
 from perennial_core.settings import TrainerSettings, environment
 from perennial_operator.build.metadata import content_hash, labels, owned
 from perennial_operator.build.pod import (
@@ -28,21 +29,22 @@ EXIT_CODES_OF_USER_ERRORS = [65, 78]
 
 def build_job(model: PredictionModel, settings: OperatorSettings, cause: str) -> Body:
     """Return the Job of a run that starts at once; the same cause gives the same name."""
+    runs = model.spec.runs
+    assert runs is not None, "no run is planned for a model whose versions are brought"
     return owned(
         JOB,
         model,
         "trainer",
-        {"spec": job_spec(model, settings)},
+        {"spec": job_spec(model, runs, settings)},
         name=f"{model.metadata.name}-{content_hash(cause)[:8]}",
     )
 
 
-def job_spec(model: PredictionModel, settings: OperatorSettings) -> Body:
+def job_spec(model: PredictionModel, runs: RunSpec, settings: OperatorSettings) -> Body:
     """Return the spec of the model's Jobs."""
-    training = model.spec.training
     return {
-        "backoffLimit": training.retries,
-        "activeDeadlineSeconds": training.timeout_seconds,
+        "backoffLimit": runs.retries,
+        "activeDeadlineSeconds": runs.timeout_seconds,
         "ttlSecondsAfterFinished": KEPT_SECONDS,
         "podFailurePolicy": {
             "rules": [
@@ -62,12 +64,12 @@ def job_spec(model: PredictionModel, settings: OperatorSettings) -> Body:
         },
         "template": {
             "metadata": {"labels": labels(model, "trainer")},
-            "spec": _pod(model, settings),
+            "spec": _pod(model, runs, settings),
         },
     }
 
 
-def _pod(model: PredictionModel, settings: OperatorSettings) -> Body:
+def _pod(model: PredictionModel, runs: RunSpec, settings: OperatorSettings) -> Body:
     volumes = _volumes(model)
     return {
         "serviceAccountName": model.metadata.name,
@@ -84,7 +86,7 @@ def _pod(model: PredictionModel, settings: OperatorSettings) -> Body:
                 "args": ["run"],
                 "env": _environment(settings),
                 "envFrom": [{"secretRef": {"name": registry_secret_name(model.metadata.name)}}],
-                "resources": model.spec.training.resources.to_json(),
+                "resources": runs.resources.to_json(),
                 "securityContext": CONTAINER_SECURITY,
                 "volumeMounts": [mount for _, mount in volumes],
             }
@@ -116,7 +118,9 @@ def _volumes(model: PredictionModel) -> list[tuple[Body, Body]]:
         (order, {"name": "order", "mountPath": ORDER_MOUNT, "readOnly": True}),
         ({"name": "tmp", "emptyDir": {}}, {"name": "tmp", "mountPath": "/tmp"}),
     ]
-    data = model.spec.training.data
+    data = model.spec.data
+    if data is None:
+        return volumes
     if data.volume is not None:
         mount = {"name": "data", "mountPath": DATA_MOUNT, "readOnly": True}
         volumes.append(({"name": "data", **data.volume.to_json()}, mount))

@@ -52,18 +52,20 @@ def plan_training(
         lost: The release that serves, when the registry has lost all versions: a run replaces it.
         last_run: The run that ended last: what is asked after it is not what was asked before.
     """
-    training = model.spec.training
-    spec_hash = training.content_hash()
+    runs = model.spec.runs
+    if runs is None:
+        return TrainingPlan(memory)  # versions are brought
+    spec_hash = runs.content_hash()
     requested = model.metadata.annotations.get(TRAIN_ANNOTATION)
     asked = requested is not None and requested != memory.requested
-    changed = spec_hash != memory.spec_hash and not training.suspend
+    changed = spec_hash != memory.spec_hash and not runs.suspend
     this = f"{model.metadata.uid} {spec_hash}"
     if asked or changed:
         now = TrainingMemory(spec_hash, requested)
         after = last_run.run_id if last_run and asked else ""
         return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested} {after}")
     memory = replace(memory, requested=requested)
-    if lost is not None and not training.suspend:
+    if lost is not None and not runs.suspend:
         return TrainingPlan(memory, cause=f"{this} lost {lost.version} {_after_success(last_run)}")
     return TrainingPlan(memory)
 
