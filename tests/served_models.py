@@ -19,6 +19,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeRegressor
 
 from perennial_core.artifact.frame import estimator_predictions
 from perennial_core.identity import ModelKey, Version
@@ -156,6 +157,14 @@ def mixed() -> FittedModel:
     ]
     estimator = Pipeline([("encode", encode), ("predict", LinearRegression())])
     return _fitted(estimator, rows, np.array([1.0, 3.0, 2.0, 5.0, 4.0, 8.0]), inputs)
+
+
+def large() -> FittedModel:
+    """An artifact of some 5 MB, which takes several times that in memory."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": random.normal(size=60_000)})
+    inputs = [Column(name="x", type=ColumnType.FLOAT64)]
+    return _fitted(DecisionTreeRegressor(), rows, random.normal(size=len(rows)), inputs)
 
 
 def without_onnx() -> FittedModel:

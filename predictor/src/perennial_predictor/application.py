@@ -66,6 +66,7 @@ class Application:
         try:
             await self._answer(scope, receive, send_stamped)
         finally:
+            del scope[SERVED]  # the connection keeps the scope, which would keep the model
             path: str = scope["path"]
             route = path if path in self._paths else _OTHER_ROUTES
             self._metrics.answered(route, status, time.perf_counter() - started)

@@ -14,6 +14,7 @@ from perennial_core.errors import PerennialError, UserError
 from perennial_core.identity import Version
 from perennial_core.registry import RegistryUnavailable
 from perennial_core.settings import PredictorSettings
+from perennial_predictor.memory import return_freed
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness, readiness
 from perennial_predictor.served import ServedVersion, StoredVersion, load
@@ -87,11 +88,15 @@ class Follower:
 
     async def _catch_up(self) -> bool:
         """Try to serve what should serve, and return whether it does."""
+        before = self.current
         failure = await _failure_of(self._serve_target())
         self._outages = self._outages + 1 if isinstance(failure, RegistryUnavailable) else 0
         self._report(None if failure is None else str(failure))
         if failure is not None and self.current is None and self._source.fixed is None:
             await self._serve_copy()
+        if self.current is not before:
+            del before  # the last that holds the old model
+            await asyncio.to_thread(return_freed)
         return failure is None
 
     async def _serve_target(self) -> None:

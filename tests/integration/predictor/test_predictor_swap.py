@@ -7,13 +7,15 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from predictor_process import PredictorProcess
-from served_models import line, plane, published
+from served_models import large, line, plane, published
 from serving import approve_and_serve
 
 from perennial_core.identity import ModelKey
@@ -106,6 +108,34 @@ def test_what_was_predicted_is_counted_for_the_version_that_serves(
         found = re.search(r"^perennial_prediction_sum (\S+)$", metrics, re.MULTILINE)
         assert found
         assert float(found[1]) == pytest.approx(23)
+
+
+def test_memory_returns_to_one_model_though_idle_connections_met_the_old_ones(
+    registry_settings: RegistrySettings, key: ModelKey, tmp_path: Path
+) -> None:
+    model = large()
+
+    def resident() -> float:
+        text = process.client.get("/metrics").text
+        found = re.search(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
+        assert found
+        return float(found[1])
+
+    published(registry_settings, key, model)
+    with (
+        PredictorProcess(tmp_path, registry_settings, model=str(key)) as process,
+        ExitStack() as connections,
+    ):
+        process.ready(1)
+        alone = resident()
+        for version in range(2, SWAPS + 2):
+            idle = connections.enter_context(httpx.Client(base_url=process.url, timeout=20))
+            assert idle.get("/?msg=1").status_code == 200
+            published(registry_settings, key, model)
+            process.ready(version)
+        size = len(model.serialized.artifact)
+        while resident() > alone + SWAPS * size:  # one model takes more than twice its artifact
+            time.sleep(0.1)
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(
