@@ -13,6 +13,7 @@ import kubectl
 from builders import NOW, manifest_body, spec_hash
 from kubernetes.aio import client
 from operator_models import MINIMAL, Body, model_body, operator_settings
+from played_predictors import PlayedPredictors
 
 from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Registry
@@ -148,13 +149,20 @@ class Bench:
     settings: OperatorSettings = field(default_factory=operator_settings)
 
     def __post_init__(self) -> None:
+        self.predictors = PlayedPredictors(self.registry)
         self.start_anew()
 
     def start_anew(self) -> None:
         """Forget everything, as an operator that was killed and started again."""
         self.cache, self.queue = Cache(), ModelQueue()
+        self.predictors.registry = self.registry
         self.reconciler = Reconciler(
-            self.cluster, self.cache, self.registry, self.settings, self.registry_settings
+            self.cluster,
+            self.cache,
+            self.registry,
+            self.predictors,
+            self.settings,
+            self.registry_settings,
         )
         self.resync = Resync(self.cluster, self.cache, self.queue, [self.namespace])
 

@@ -42,9 +42,12 @@ def live_deployment(body: Body | None) -> LiveDeployment | None:
 
 def live_release(body: Body | None) -> Release | None:
     """Return the release that a Deployment's pods are told to serve."""
-    if body is None:
-        return None
-    container = body["spec"]["template"]["spec"]["containers"][0]
+    return None if body is None else told_release(body["spec"]["template"])
+
+
+def told_release(pod: Body) -> Release | None:
+    """Return the release that a pod, or a pod template, is told to serve; None: it follows."""
+    container = pod["spec"]["containers"][0]
     variables = {item["name"]: item.get("value", "") for item in container.get("env", [])}
     version, digest = variables.get("PERENNIAL_VERSION"), variables.get("PERENNIAL_DIGEST")
     return Release(Version(int(version)), Digest(digest)) if version and digest else None
@@ -122,6 +125,14 @@ def _finished(job: Body) -> FinishedRun | None:
                 ended=condition.get("lastTransitionTime", ""),
             )
     return None
+
+
+def is_ready(pod: Body) -> bool:
+    """Return whether a pod gets requests, and is not about to go."""
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        (condition["type"], condition["status"]) == ("Ready", "True")
+        for condition in pod.get("status", {}).get("conditions", [])
+    )
 
 
 _PATIENCE = timedelta(seconds=10)

@@ -12,6 +12,7 @@ from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster
 from perennial_operator.handlers import Watched, handler_registry, kopf_settings
 from perennial_operator.metrics import MODELS
+from perennial_operator.predictors import HttpPredictors, Predictors
 from perennial_operator.queue import ModelQueue
 from perennial_operator.reconciler import Reconciler
 from perennial_operator.resync import Resync, follow_registry
@@ -26,9 +27,20 @@ async def operate(
     registry: Registry,
 ) -> None:
     """Bring the cluster to what all models say, until a signal comes or a part of it fails."""
+    async with HttpPredictors() as predictors:
+        await _operate(settings, registry_settings, cluster, registry, predictors)
+
+
+async def _operate(
+    settings: OperatorSettings,
+    registry_settings: RegistrySettings,
+    cluster: Cluster,
+    registry: Registry,
+    predictors: Predictors,
+) -> None:
     cache, queue = Cache(), ModelQueue()
     MODELS.set_function(lambda: len(cache.models()))
-    reconciler = Reconciler(cluster, cache, registry, settings, registry_settings)
+    reconciler = Reconciler(cluster, cache, registry, predictors, settings, registry_settings)
     resync = Resync(cluster, cache, queue, settings.watch_namespaces)
     await resync.once()
     tasks = [

@@ -23,6 +23,7 @@ from perennial_operator.decide.training import TrainingMemory, TrainingPlan, pla
 from perennial_operator.finalizer import Finalizer
 from perennial_operator.kinds import CRON_JOB, JOB, Body
 from perennial_operator.observe import is_degraded, is_running, live_deployment, training_memory
+from perennial_operator.predictors import Predictors
 from perennial_operator.problems import Problems
 from perennial_operator.reporter import Reporter
 from perennial_operator.rollouts import Rollouts
@@ -40,6 +41,7 @@ class Reconciler:
         cluster: Cluster,
         cache: Cache,
         registry: Registry,
+        predictors: Predictors,
         settings: OperatorSettings,
         registry_settings: RegistrySettings,
     ) -> None:
@@ -51,7 +53,7 @@ class Reconciler:
         self._finalizer = Finalizer(cluster, cache, registry, self._applier)
         self._reporter = Reporter(cluster, cache, settings.identity)
         self._versions = Versions(cluster, cache, self._applier, self._reporter)
-        self._rollouts = Rollouts(cluster, cache, registry, settings, registry_settings)
+        self._rollouts = Rollouts(cluster, cache, registry, predictors, settings, registry_settings)
         self._runs = RunReader(cluster, cache)
 
     async def reconcile(self, key: ModelKey) -> None:

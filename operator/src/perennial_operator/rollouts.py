@@ -28,6 +28,7 @@ from perennial_operator.observe import (
     rollout_memory,
     with_remedy,
 )
+from perennial_operator.predictors import Predictors
 from perennial_operator.problems import Problems
 from perennial_operator.registry_state import RegistryReader
 from perennial_operator.settings import OperatorSettings
@@ -43,12 +44,14 @@ class Rollouts:
         cluster: Cluster,
         cache: Cache,
         registry: Registry,
+        predictors: Predictors,
         settings: OperatorSettings,
         registry_settings: RegistrySettings,
     ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._registry = registry
+        self._predictors = predictors
         self._reader = RegistryReader(registry)
         self._settings = settings
         self._registry_settings = registry_settings
