@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import structlog
 
 from perennial_core.errors import PerennialError
+from perennial_core.report import timestamp
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, NotFound
 from perennial_operator.kinds import FIELD_MANAGER, PREDICTION_MODEL, Body
 from perennial_operator.report.events import ModelEvent, events
 from perennial_operator.report.status import build_status, refused_status
-from perennial_operator.report.texts import timestamp
 from perennial_operator.state import ModelState, Problem
 
 _log = structlog.get_logger(__name__)

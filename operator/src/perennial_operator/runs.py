@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from perennial_core.registry import RunOutcome
+from perennial_core.report import timestamp
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster
@@ -19,7 +20,6 @@ from perennial_operator.observe import (
     with_remedy,
 )
 from perennial_operator.references import missing_reference
-from perennial_operator.report.texts import timestamp
 from perennial_operator.state import RegistryState
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from perennial_core.approval import Judgement
 from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Answer, Decision
+from perennial_core.report import version_status
 from perennial_core.resource import PredictionModel
 from perennial_core.resource.model_version import version_name
 from perennial_operator.applier import Applier
@@ -19,7 +20,7 @@ from perennial_operator.difference import is_owned_by
 from perennial_operator.kinds import MODEL_VERSION, Body, ObjectRef
 from perennial_operator.metrics import AWAITING_APPROVAL
 from perennial_operator.problems import Problems
-from perennial_operator.report.versions import version_event, version_status
+from perennial_operator.report.versions import version_event
 from perennial_operator.reporter import Reporter
 
 

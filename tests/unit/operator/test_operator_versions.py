@@ -13,10 +13,11 @@ from perennial_core.gate import Check, Outcome, Verdict
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Metrics
 from perennial_core.registry import Answer, Decision
+from perennial_core.report import version_status
 from perennial_core.resource.gate import GateSpec
 from perennial_core.resource.model_version import ModelVersionSpec, ModelVersionStatus
 from perennial_operator.build.model_version import build_model_version
-from perennial_operator.report.versions import version_event, version_status
+from perennial_operator.report.versions import version_event
 from perennial_operator.versions import asked_decisions
 
 PASSED = Verdict((Check(Outcome.PASSED, "r2 0.9, min 0.8"),))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from perennial_core.errors import shortened
+from perennial_core.report import scores_text, timestamp
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.metadata import selector
 from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.decide.training import LastRun
 from perennial_operator.kinds import Body
 from perennial_operator.report.conditions import Condition, conditions, stamped, standing
-from perennial_operator.report.texts import scores_text, timestamp
 from perennial_operator.state import ModelState, Problem, RegistryState
 
 
