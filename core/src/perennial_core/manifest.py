@@ -39,6 +39,10 @@ class Record(BaseModel):
         alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
     )
 
+    def to_bytes(self) -> bytes:
+        """Return the record as it is stored: JSON, without what is absent."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
 
 class Column(Record):
     """One input or output of a model. A value may be missing where ``nullable`` says so."""
@@ -157,9 +161,6 @@ class ManifestBody(Signature):
     def numbered(self, version: Version) -> Manifest:
         """Return the manifest of this body as the given version."""
         return Manifest(version=version, **dict(self))
-
-    def to_bytes(self) -> bytes:
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 class Manifest(ManifestBody):

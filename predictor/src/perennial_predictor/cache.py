@@ -1,8 +1,8 @@
 """Keeps the last version on disk, to serve from when Redis is down at start.
 
-A folder for each model holds ``manifest.json`` and, named by its digest, the artifact. The manifest
-is replaced last, in one step; what it names is verified when it is read. So a crash in between
-leaves the old copy or the new one, and nothing needs to be flushed.
+A folder for each model holds manifest and artifact, named as in a bundle. The manifest is replaced
+last, in one step; what it names is verified when it is read. So a crash in between leaves the old
+copy or the new one, and nothing needs to be flushed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from perennial_core.identity import Digest, ModelKey, digest_of
+from perennial_core.bundle import MANIFEST, artifact_name
+from perennial_core.identity import ModelKey, digest_of
 from perennial_core.manifest import Manifest
 from perennial_predictor.served import StoredVersion
 
@@ -31,13 +32,13 @@ class VersionCache:
     def __init__(self, directory: Path, key: ModelKey) -> None:
         self._model = str(key)
         self._folder = directory / key.namespace / key.name
-        self._manifest_file = self._folder / "manifest.json"
+        self._manifest_file = self._folder / MANIFEST
 
     def read(self) -> StoredVersion | None:
         """Return the copy, or None when there is none that is whole."""
         try:
             manifest = Manifest.model_validate_json(self._manifest_file.read_bytes())
-            artifact = self._artifact_file(manifest.digest).read_bytes()
+            artifact = (self._folder / artifact_name(manifest.digest)).read_bytes()
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
@@ -52,7 +53,7 @@ class VersionCache:
         """Replace the copy."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            artifact_file = self._artifact_file(stored.manifest.digest)
+            artifact_file = self._folder / artifact_name(stored.manifest.digest)
             _replace(artifact_file, stored.artifact)
             _replace(self._manifest_file, stored.manifest.to_bytes())
             self._remove_others(artifact_file)
@@ -62,9 +63,6 @@ class VersionCache:
                 folder=str(self._folder),
                 error=str(error),
             )
-
-    def _artifact_file(self, digest: Digest) -> Path:
-        return self._folder / digest.replace(":", "-")
 
     def _remove_others(self, artifact_file: Path) -> None:
         for file in self._folder.iterdir():

@@ -171,7 +171,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
                     body.numbered(version).to_bytes(),
                     artifact,
                     int(RUN_MEMORY.total_seconds()),
-                    _to_json(run),
+                    run.to_bytes(),
                     RUNS_KEPT,
                 ],
             )
@@ -181,7 +181,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Record a run that published nothing."""
         with translated_errors():
             await self._redis.xadd(
-                ModelKeys(key).runs, {"record": _to_json(run)}, maxlen=RUNS_KEPT, approximate=True
+                ModelKeys(key).runs, {"record": run.to_bytes()}, maxlen=RUNS_KEPT, approximate=True
             )
         await self._hint(key, EventKind.RUN, None)
 
@@ -293,7 +293,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         keys = ModelKeys(key)
         with translated_errors():
             standing = await self._decide_script(
-                keys=[keys.versions, keys.decisions], args=[version, _to_json(decision)]
+                keys=[keys.versions, keys.decisions], args=[version, decision.to_bytes()]
             )
         if standing is None:
             raise VersionNotFound(f"{key}: version {version} is not in the registry")
@@ -309,7 +309,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         keys = ModelKeys(key)
         with translated_errors():
             done = await self._serve_script(
-                keys=[keys.decisions, keys.serving], args=[serving.version, _to_json(serving)]
+                keys=[keys.decisions, keys.serving], args=[serving.version, serving.to_bytes()]
             )
         if not done:
             raise NotApproved(f"{key}: version {serving.version} is not approved")
@@ -318,7 +318,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
     async def record_failure(self, key: ModelKey, version: Version, failure: Failure) -> None:
         """Record that the rollout of a version failed."""
         with translated_errors():
-            await self._redis.hset(ModelKeys(key).failures, str(version), _to_json(failure))
+            await self._redis.hset(ModelKeys(key).failures, str(version), failure.to_bytes())
 
     async def retain(
         self, key: ModelKey, *, limit: int, protected: Collection[Version]
@@ -396,10 +396,6 @@ class Registry(AbstractAsyncContextManager["Registry"]):
 
 def _script(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text()
-
-
-def _to_json(record: Run | Serving | Failure | Decision) -> bytes:
-    return record.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 def _to_run(fields: dict[bytes, bytes], keys: ModelKeys) -> Run:
