@@ -103,3 +103,16 @@ class PredictorProcess(AbstractContextManager["PredictorProcess"]):
                 pass
             time.sleep(0.05)
         raise AssertionError(f"last said: {said}; log:\n{self._log_file.read_text()}")
+
+
+def run_with(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the predictor with these variables to an end that comes by itself."""
+    given = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "perennial_predictor"],
+        env=given | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -10,7 +10,15 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perennial_core.errors import UserError
@@ -82,8 +90,10 @@ class PredictorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
 
-    model: str
-    """``namespace/name``."""
+    bundle: Path | None = None
+    """A folder that holds a bundle: its version is served, and no registry is asked."""
+    model: Annotated[str, Field(validate_default=True)] = ""
+    """``namespace/name``; with a bundle it need not be given, as version and digest."""
     version: int | None = None
     """The version to serve; absent: what the registry's ``serving`` key says, as it changes."""
     digest: str | None = None
@@ -108,6 +118,13 @@ class PredictorSettings(BaseSettings):
     trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
     log_level: LogLevel = "INFO"
+
+    @field_validator("model")
+    @classmethod
+    def _is_named(cls, model: str, given: ValidationInfo) -> str:
+        if not model and given.data.get("bundle") is None:
+            raise PydanticKnownError("missing")
+        return model
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

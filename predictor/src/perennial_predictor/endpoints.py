@@ -40,11 +40,13 @@ class Endpoints:
 
     def __init__(
         self,
+        model: str,
         settings: PredictorSettings,
         follower: Follower,
         measurements: metrics.Metrics,
         drain: Drain,
     ) -> None:
+        self._model = model
         self._settings = settings
         self._follower = follower
         self._metrics = measurements
@@ -73,7 +75,7 @@ class Endpoints:
             problem = raised
         served: ServedVersion | None = request.scope[SERVED]
         html = page.page(
-            model=self._settings.model,
+            model=self._model,
             manifest=served.manifest if served else None,
             values=_form_values(served, request),
             answer=answer,
@@ -85,7 +87,7 @@ class Endpoints:
     async def healthz(self, request: Request) -> Response:
         served: ServedVersion | None = request.scope[SERVED]
         version = served.manifest.version if served else None
-        health = Health("ok", self._settings.model, version)
+        health = Health("ok", self._model, version)
         return Response(msgspec.json.encode(health), media_type=_JSON)
 
     async def readyz(self, _: Request) -> Response:
@@ -100,7 +102,7 @@ class Endpoints:
         served: ServedVersion | None = request.scope[SERVED]
         if served is None:
             reason = self._follower.readiness(draining=self._drain.under_way).reason
-            raise problems.unavailable(f"{self._settings.model}: {reason}")
+            raise problems.unavailable(f"{self._model}: {reason}")
         return served
 
 

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import structlog
 import uvloop
@@ -17,11 +19,13 @@ from perennial_core.registry import Registry
 from perennial_core.settings import PredictorSettings, RegistrySettings, from_environment
 from perennial_predictor.api import PredictorApi
 from perennial_predictor.application import Application
+from perennial_predictor.bundle_source import BundleSource
 from perennial_predictor.cache import VersionCache
 from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.registry_source import RegistrySource
 from perennial_predictor.serve import DrainingServer, listening_socket
 from perennial_predictor.source import VersionSource
 
@@ -34,27 +38,49 @@ def main() -> None:
     logging.captureWarnings(True)
     try:
         settings = from_environment(PredictorSettings)
-        registry_settings = from_environment(RegistrySettings)
         logging.getLogger().setLevel(settings.log_level)
+        source = _opened_source(settings)
         with listening_socket(settings.host, settings.port) as listener:
-            uvloop.run(_serve(settings, registry_settings, listener))
+            uvloop.run(_serve(settings, source, listener))
     except PerennialError as error:
         _log.error("cannot start", error=str(error))
         sys.exit(1)
 
 
-async def _serve(
-    settings: PredictorSettings, registry_settings: RegistrySettings, listener: socket.socket
-) -> None:
+def _opened_source(settings: PredictorSettings) -> AbstractAsyncContextManager[VersionSource]:
+    """Return the source that the settings name: a bundle, or the registry.
+
+    Raises:
+        UserError: The bundle is not whole, or the registry's settings are wrong.
+    """
+    if settings.bundle is not None:
+        return nullcontext(BundleSource(settings.bundle, settings))
+    return _registry_source(settings, from_environment(RegistrySettings))
+
+
+@asynccontextmanager
+async def _registry_source(
+    settings: PredictorSettings, registry_settings: RegistrySettings
+) -> AsyncIterator[RegistrySource]:
     async with Registry.from_settings(registry_settings) as registry:
         cache = VersionCache(settings.cache_directory, ModelKey.parse(settings.model))
+        yield RegistrySource(settings, registry, cache)
+
+
+async def _serve(
+    settings: PredictorSettings,
+    opened: AbstractAsyncContextManager[VersionSource],
+    listener: socket.socket,
+) -> None:
+    async with opened as source:
+        model = str(source.key)
         metrics = Metrics()
-        follower = Follower(settings, VersionSource(settings, registry, cache), metrics)
+        follower = Follower(settings, source, metrics)
         drain = Drain(settings.drain_min_seconds, settings.drain_seconds)
-        api = PredictorApi(settings.model, Endpoints(settings, follower, metrics, drain), follower)
+        endpoints = Endpoints(model, settings, follower, metrics, drain)
+        api = PredictorApi(model, endpoints, follower)
         following = asyncio.create_task(follower.run())
-        address = "{}:{}".format(*listener.getsockname())
-        _log.info("listening", address=address, model=settings.model)
+        _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
         server = DrainingServer(Application(api, follower, metrics, drain), drain)
         await server.serve(sockets=[listener])
         following.cancel()

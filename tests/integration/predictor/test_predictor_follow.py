@@ -22,7 +22,7 @@ from perennial_predictor.cache import VersionCache
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness
-from perennial_predictor.source import VersionSource
+from perennial_predictor.registry_source import RegistrySource
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def following(
 ) -> AsyncIterator[Follower]:
     """Run a follower with a copy in this directory."""
     given = PredictorSettings(model=str(key), **settings)
-    source = VersionSource(given, registry, VersionCache(directory, key))
+    source = RegistrySource(given, registry, VersionCache(directory, key))
     follower = Follower(given, source, Metrics())
     task = asyncio.create_task(follower.run())
     try:

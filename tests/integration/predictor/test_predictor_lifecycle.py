@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from predictor_process import PredictorProcess
+from predictor_process import PredictorProcess, run_with
 from served_models import line, published
 
 from perennial_core.identity import ModelKey
@@ -102,18 +99,6 @@ def test_a_second_signal_ends_at_once(draining: PredictorProcess) -> None:
         process.waits_for(ready=False)
         process.terminate()
         assert process.exit_code() == -signal.SIGTERM
-
-
-def run_with(**environment: str) -> subprocess.CompletedProcess[str]:
-    given = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "perennial_predictor"],
-        env=given | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_a_port_that_is_taken_is_one_clear_line() -> None:

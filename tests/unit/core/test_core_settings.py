@@ -48,7 +48,8 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING"]),
     },
     PredictorSettings: {
-        "model": TEXT,
+        "bundle": PATHS,
+        "model": TEXT.filter(bool),
         "version": NUMBERS,
         "digest": TEXT,
         "host": TEXT,
@@ -67,8 +68,8 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
 
 
 def settings_of(kind: type[BaseSettings]) -> st.SearchStrategy[BaseSettings]:
-    """Return settings in which any of the fields with a default may be set."""
-    required = {name for name, info in kind.model_fields.items() if info.is_required()}
+    """Return settings in which any of the fields with a default may be set, and a model is."""
+    required = {name for name, info in kind.model_fields.items() if info.is_required()} | {"model"}
     return st.fixed_dictionaries(
         {name: values for name, values in FIELDS[kind].items() if name in required},
         optional={name: values for name, values in FIELDS[kind].items() if name not in required},

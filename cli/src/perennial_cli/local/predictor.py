@@ -110,7 +110,8 @@ class Predictor:
         settings = from_environment(
             PredictorSettings,
             model=str(self._watched.current.model.key),
-            version=None,  # none of our own environment either: it follows the serving key
+            bundle=None,  # none of our own environment either: it follows the serving key
+            version=None,
             digest=None,
             host=HOST,
             port=port,
