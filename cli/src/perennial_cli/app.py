@@ -5,7 +5,11 @@ from __future__ import annotations
 import typer
 
 from perennial_cli.commands.demo import demo
+from perennial_cli.commands.diff import diff
 from perennial_cli.commands.run import run
+from perennial_cli.commands.show import show
+from perennial_cli.commands.status import status
+from perennial_cli.commands.versions import versions
 
 app = typer.Typer(
     name="perennial",
@@ -15,5 +19,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(run)
-app.command()(demo)
+for command in (status, versions, show, diff, run, demo):
+    app.command()(command)

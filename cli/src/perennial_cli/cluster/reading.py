@@ -1,0 +1,108 @@
+"""What objects of the cluster tell of models, versions and pods: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from perennial_cli.cluster.kubectl import Body
+from perennial_cli.views import ConditionView, ModelView, PodView, RunView, VersionView
+from perennial_core.decisions import State
+from perennial_core.resource import GROUP
+
+_VERSION_LABEL = f"{GROUP}/version"
+"""Pods that follow the registry do not have it."""
+
+
+def model_view(body: Body, versions: Iterable[VersionView]) -> ModelView:
+    """Return what a PredictionModel tells of its model.
+
+    Args:
+        body: The object.
+        versions: Those of this and of other models.
+    """
+    metadata, status = body["metadata"], body.get("status", {})
+    rollout = body["spec"].get("rollout", {})
+    conditions = {
+        item["type"]: ConditionView.model_validate(item) for item in status.get("conditions", [])
+    }
+    gated = conditions.get("Gated")
+    return ModelView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        ready=_is_true(conditions.get("Ready")),
+        serving=status.get("serving", {}).get("version"),
+        latest=status.get("latest", {}).get("version"),
+        gate=gated.reason if gated else None,
+        strategy=rollout.get("strategy", "RollingUpdate"),
+        pinned_version=rollout.get("pinnedVersion"),
+        awaiting_approval=_awaiting(metadata, versions),
+        message=_message(conditions),
+        generation=metadata.get("generation", 0),
+        conditions=list(conditions.values()),
+        last_run=_last_run(status.get("training", {})),
+        requested=status.get("training", {}).get("requested"),
+        trial=status.get("trial"),
+    )
+
+
+def _awaiting(metadata: Body, versions: Iterable[VersionView]) -> list[int]:
+    this = (metadata["namespace"], metadata["name"])
+    return sorted(
+        view.version
+        for view in versions
+        if (view.namespace, view.model) == this and view.state == State.AWAITING_APPROVAL
+    )
+
+
+def _message(conditions: dict[str, ConditionView]) -> str:
+    degraded, ready = conditions.get("Degraded"), conditions.get("Ready")
+    if degraded and _is_true(degraded):
+        return degraded.message
+    if ready is None:
+        return "the operator has not seen it yet"
+    return "" if _is_true(ready) else ready.message
+
+
+def _is_true(condition: ConditionView | None) -> bool:
+    return condition is not None and condition.status == "True"
+
+
+def _last_run(training: Body) -> RunView | None:
+    if "lastRun" not in training:
+        return None
+    return RunView.model_validate({**training, "runId": training["lastRun"]})
+
+
+def version_views(bodies: Iterable[Body]) -> list[VersionView]:
+    """Return what ModelVersions tell, newest first; of those that the operator knows."""
+    views = [
+        VersionView.model_validate(
+            {
+                **body["status"],
+                "namespace": body["metadata"]["namespace"],
+                "model": body["spec"]["model"],
+                "version": body["spec"]["version"],
+            }
+        )
+        for body in bodies
+        if body.get("status", {}).get("state")
+    ]
+    return sorted(views, key=lambda view: -view.version)
+
+
+def pod_view(body: Body) -> PodView:
+    """Return what a predictor's pod tells."""
+    status: Body = body.get("status", {})
+    containers: list[Body] = status.get("containerStatuses", [])
+    return PodView(
+        name=body["metadata"]["name"],
+        ready=any(
+            (item["type"], item["status"]) == ("Ready", "True")
+            for item in status.get("conditions", [])
+        ),
+        version=body["metadata"]["labels"].get(
+            _VERSION_LABEL
+        ),  # none where it follows the registry
+        restarts=sum(container.get("restartCount", 0) for container in containers),
+        started=status.get("startTime"),
+    )

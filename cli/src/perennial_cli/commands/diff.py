@@ -1,0 +1,39 @@
+"""``perennial diff``: what differs between two versions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from perennial_cli.backend import Backend, version_of
+from perennial_cli.evidence import with_manifests
+from perennial_cli.show.difference import DifferencesView, differences, differences_table
+from perennial_cli.show.output import FormatOption, note, print_answer
+from perennial_cli.where import Where, located
+
+_Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, show_default=False)]
+
+
+@located
+def diff(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name.")],
+    one: _Number,
+    other: _Number,
+    output: FormatOption = None,
+    *,
+    where: Where,
+) -> None:
+    """Show what differs between two versions."""
+    found = asyncio.run(_compare(where.backend(), model, one, other))
+    print_answer(found, output, differences_table(found))
+    if not found.differences and output is None:
+        note("nothing differs")
+
+
+async def _compare(backend: Backend, name: str, one: int, other: int) -> DifferencesView:
+    versions = await backend.versions(name)
+    chosen = [version_of(versions, number) for number in (one, other)]
+    before, after = await with_manifests(backend, chosen)
+    return differences(before, after)

@@ -1,0 +1,20 @@
+"""``perennial versions``: the history of a model."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from perennial_cli.arguments import ModelArgument
+from perennial_cli.show.output import FormatOption, note, print_answer
+from perennial_cli.show.versions import versions_table
+from perennial_cli.where import Where, located
+
+
+@located
+def versions(model: ModelArgument = None, output: FormatOption = None, *, where: Where) -> None:
+    """Show the history of a model."""
+    found = asyncio.run(where.backend().versions(model))
+    print_answer(found, output, versions_table(found, datetime.now(UTC)))
+    if not found and output is None:
+        note("no version is published yet")

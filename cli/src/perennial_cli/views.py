@@ -1,0 +1,122 @@
+"""What is told of models and versions, wherever they are: the fields of ``-o json``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from perennial_core.decisions import State
+from perennial_core.manifest import Record
+
+ON_THE_WAY = (State.CANDIDATE, State.AWAITING_APPROVAL, State.APPROVED)
+"""The states of a version that may come to serve."""
+
+
+class CheckView(Record):
+    """What came of one condition of the gate."""
+
+    outcome: str
+    message: str
+
+
+class GateView(Record):
+    """What a version's evidence says to the gate as it is now."""
+
+    outcome: str
+    checks: list[CheckView] = Field(default_factory=list)
+
+
+class VersionView(Record):
+    """A version, by the names of a ModelVersion's status."""
+
+    namespace: str
+    model: str
+    version: int
+    state: str = ""
+    message: str = ""
+    score: str | None = None
+    digest: str | None = None
+    format: str | None = None
+    created: datetime | None = None
+    metrics: dict[str, str] = Field(default_factory=dict)
+    incumbent_version: int | None = None
+    incumbent_metrics: dict[str, str] = Field(default_factory=dict)
+    gate: GateView | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+
+
+class ConditionView(Record):
+    """One condition of a model."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+    observed_generation: int | None = None
+
+
+class RunView(Record):
+    """The run that ended last."""
+
+    run_id: str
+    outcome: str
+    message: str = ""
+    ended: datetime | None = None
+
+
+class PodView(Record):
+    """A predictor."""
+
+    name: str
+    ready: bool
+    version: int | None = None
+    """The version that it should answer with."""
+    restarts: int = 0
+    started: datetime | None = None
+
+
+class ModelView(Record):
+    """A model, as much as a list tells."""
+
+    namespace: str
+    name: str
+    ready: bool = False
+    serving: int | None = None
+    latest: int | None = None
+    gate: str | None = None
+    """What became of the latest version."""
+    strategy: str
+    pinned_version: int | None = None
+    awaiting_approval: list[int] = Field(default_factory=list)
+    message: str = ""
+    """What is wrong, or what goes on; empty when all is well."""
+    generation: int = 0
+    conditions: list[ConditionView] = Field(default_factory=list)
+    last_run: RunView | None = None
+    requested: str | None = None
+    """The last request for a run that was acted on."""
+    trial: dict[str, Any] | None = None
+    """What is known of a version on trial."""
+
+    def condition(self, kind: str) -> ConditionView | None:
+        """Return the condition of this type."""
+        return next((item for item in self.conditions if item.type == kind), None)
+
+
+class ModelDetails(ModelView):
+    """A model, with all that belongs to it now."""
+
+    versions: list[VersionView] = Field(default_factory=list)
+    """Those on their way."""
+    pods: list[PodView] = Field(default_factory=list)
+
+
+class VersionDetails(VersionView):
+    """A version, with its manifest where that can be read."""
+
+    manifest: dict[str, Any] | None = None
