@@ -117,6 +117,8 @@ class PredictorSettings(BaseSettings):
     """How many threads one prediction of an ONNX model uses; 1 is best for single rows."""
     trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
+    shadow_url: str | None = None
+    """Where copies of the requests for predictions are sent, to compare the answers."""
     log_level: LogLevel = "INFO"
 
     @field_validator("model")

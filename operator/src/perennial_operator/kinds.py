@@ -19,6 +19,8 @@ SELECTOR = "app.kubernetes.io/managed-by=perennial"
 
 MODEL_LABEL = f"{GROUP}/model"
 VERSION_LABEL = f"{GROUP}/version"
+TRAFFIC_LABEL = f"{GROUP}/traffic"
+"""On the pods that the model's Service selects, whichever Deployment they are of."""
 CONTENT_ANNOTATION = f"{GROUP}/content"
 """Hash of the object as it was applied."""
 

@@ -62,6 +62,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "max_instances": NUMBERS,
         "threads": NUMBERS,
         "trusted_types": st.lists(TEXT),
+        "shadow_url": TEXT,
         "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING"]),
     },
 }

@@ -20,6 +20,8 @@ from operator_models import (
 
 from perennial_core.identity import Digest, Version
 from perennial_core.order import TrainingOrder
+from perennial_core.resource import PredictionModel
+from perennial_core.resource.rollout import Strategy
 from perennial_core.settings import PredictorSettings, TrainerSettings
 from perennial_operator.build.cron_job import build_cron_job
 from perennial_operator.build.deployment import (
@@ -34,10 +36,12 @@ from perennial_operator.build.secret import build_registry_secret
 from perennial_operator.build.service import build_service
 from perennial_operator.build.service_account import build_service_account
 from perennial_operator.build.training_order import ORDER_FILE, build_training_order
+from perennial_operator.build.trial import build_trial, trial_names
 from perennial_operator.kinds import MANAGED_BY, MODEL_LABEL, SELECTOR
 
 GOLDEN = Path(__file__).parent / "golden"
 RELEASE = Release(Version(3), Digest("sha256:" + "3" * 64))
+TRIED = Release(Version(4), Digest("sha256:" + "4" * 64))
 SPECS = {"minimal": MINIMAL, "maximal": MAXIMAL}
 
 SETTINGS = {
@@ -67,7 +71,22 @@ def objects(size: str) -> dict[str, Body]:
     return {f"{size}-{name}": body for name, body in built.items() if body is not None}
 
 
+def trial_objects(strategy: Strategy) -> dict[str, Body]:
+    """Return the objects of a trial of version 4 beside version 3, by file name."""
+    model, settings, registry = trying(strategy), SETTINGS["minimal"], redis_settings()
+    serving = with_release(build_settings_template(model, settings, registry), RELEASE)
+    return {
+        f"{strategy.lower()}-{body['kind'].lower()}": body
+        for body in build_trial(model, serving, TRIED, strategy, 2)
+    }
+
+
+def trying(strategy: Strategy) -> PredictionModel:
+    return read_model(merged(MINIMAL, rollout={"strategy": strategy}))
+
+
 ALL = {name: body for size in SPECS for name, body in objects(size).items()}
+ALL |= trial_objects(Strategy.CANARY) | trial_objects(Strategy.SHADOW)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -111,6 +130,8 @@ def test_three_kinds_of_objects_make_pods() -> None:
     assert set(TEMPLATES) == {
         *(f"{size}-{kind}" for size in SPECS for kind in ("deployment", "job")),
         "maximal-cron-job",
+        "canary-deployment",
+        "shadow-deployment",
     }
 
 
@@ -316,10 +337,63 @@ def test_old_pods_go_only_after_new_ones_are_ready() -> None:
     assert strategy["rollingUpdate"]["maxUnavailable"] == 0
 
 
-def test_the_service_selects_the_predictors_whatever_they_serve() -> None:
+def test_the_service_selects_the_predictors_and_a_canary_whatever_they_serve() -> None:
     selector = ALL["maximal-service"]["spec"]["selector"]
-    labels = TEMPLATES["maximal-deployment"]["metadata"]["labels"]
 
-    assert labels.items() >= selector.items()
-    assert selector == ALL["maximal-deployment"]["spec"]["selector"]["matchLabels"]
-    assert not TEMPLATES["maximal-job"]["metadata"]["labels"].items() >= selector.items()
+    assert selecting(selector) == {
+        "minimal-deployment",
+        "maximal-deployment",
+        "canary-deployment",
+    }
+
+
+def test_a_shadow_gets_copies_only() -> None:
+    assert selecting(ALL["shadow-service"]["spec"]["selector"]) == {"shadow-deployment"}
+    assert "PERENNIAL_SHADOW_URL" not in environment("shadow-deployment")
+
+
+def selecting(selector: Body) -> set[str]:
+    """Return whose pods a Service has."""
+    return {
+        name
+        for name, template in TEMPLATES.items()
+        if template["metadata"]["labels"].items() >= selector.items()
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if ALL[name]["kind"] == "Deployment"])
+def test_a_deployment_has_no_pods_of_another(name: str) -> None:
+    found = selecting(ALL[name]["spec"]["selector"]["matchLabels"])
+
+    assert {one.split("-")[0] for one in found} in (
+        {"minimal", "maximal"},
+        {name.split("-")[0]},
+    )
+
+
+def test_the_pods_that_serve_know_where_copies_go_before_a_trial_begins() -> None:
+    template = build_settings_template(
+        trying(Strategy.SHADOW), operator_settings(), redis_settings()
+    )
+    (predictor,) = template["spec"]["containers"]
+    shadow = ALL["shadow-service"]
+    (port,) = shadow["spec"]["ports"]
+
+    url = f"http://{shadow['metadata']['name']}:{port['port']}"
+    assert {"name": "PERENNIAL_SHADOW_URL", "value": url} in predictor["env"]
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+def test_a_trial_has_the_settings_of_what_serves(strategy: str) -> None:
+    serving, tried = container("minimal-deployment"), container(f"{strategy}-deployment")
+
+    told = {item["name"]: item["value"] for item in tried["env"]}
+    assert (told["PERENNIAL_VERSION"], told["PERENNIAL_DIGEST"]) == ("4", TRIED.digest)
+    assert {**serving, "env": None} == {**tried, "env": None}
+    assert [item["name"] for item in serving["env"]] == [item["name"] for item in tried["env"]]
+
+
+def test_names_of_trials_are_known() -> None:
+    names = {ALL[f"{strategy}-deployment"]["metadata"]["name"] for strategy in ("canary", "shadow")}
+
+    assert names == trial_names("points")

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
+from perennial_core.resource.rollout import Strategy
 from perennial_core.settings import PredictorSettings, RegistrySettings, environment
-from perennial_operator.build.metadata import content_hash, labels, owned, selector
+from perennial_operator.build.metadata import LIVE, content_hash, labels, owned, selector
 from perennial_operator.build.pod import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -31,6 +32,7 @@ TEMPLATE_ANNOTATION = "perennial.dev/template"
 
 CACHE_MOUNT = "/var/cache/perennial"
 DRAIN_SECONDS = 15.0
+SHADOW_SUFFIX = "-shadow"
 GRACE_SECONDS = 30
 """From SIGTERM to SIGKILL: longer than the drain."""
 
@@ -43,16 +45,23 @@ class Release:
     digest: Digest
 
 
-def build_deployment(model: PredictionModel, template: Body) -> Body:
-    """Return the Deployment with this pod template."""
+def build_deployment(
+    model: PredictionModel,
+    template: Body,
+    component: str = "predictor",
+    *,
+    name: str | None = None,
+    replicas: int | None = None,
+) -> Body:
+    """Return the Deployment with this pod template; by default the one that serves."""
     return owned(
         DEPLOYMENT,
         model,
-        "predictor",
+        component,
         {
             "spec": {
-                "replicas": model.spec.serving.replicas,
-                "selector": {"matchLabels": selector(model, "predictor")},
+                "replicas": model.spec.serving.replicas if replicas is None else replicas,
+                "selector": {"matchLabels": selector(model, component)},
                 "progressDeadlineSeconds": model.spec.rollout.progress_deadline_seconds,
                 "revisionHistoryLimit": 3,
                 "paused": False,
@@ -63,6 +72,7 @@ def build_deployment(model: PredictionModel, template: Body) -> Body:
                 "template": template,
             }
         },
+        name=name,
         annotations={TEMPLATE_ANNOTATION: content_hash(template)},
     )
 
@@ -83,7 +93,7 @@ def build_settings_template(
         "topologySpreadConstraints": custom.topology_spread_constraints,
     }
     return {
-        "metadata": {"labels": labels(model, "predictor"), "annotations": annotations},
+        "metadata": {"labels": {**labels(model, "predictor"), **LIVE}, "annotations": annotations},
         "spec": {
             "serviceAccountName": model.metadata.name,
             "automountServiceAccountToken": False,
@@ -134,6 +144,7 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
         drain_seconds=DRAIN_SECONDS,
         trusted_types=settings.trusted_types,
         log_level=settings.log_level,
+        shadow_url=shadow_url(model),
     )
     custom = [variable.to_json() for variable in serving.pod_template.env or []]
     return {
@@ -152,6 +163,13 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
             {"name": "tmp", "mountPath": "/tmp"},
         ],
     }
+
+
+def shadow_url(model: PredictionModel) -> str | None:
+    """Return where the pods that serve send copies of their requests; None: nowhere."""
+    if model.spec.rollout.strategy is not Strategy.SHADOW:
+        return None
+    return f"http://{model.metadata.name}{SHADOW_SUFFIX}:{model.spec.serving.port}"
 
 
 def _probe(path: str, *, period: int) -> Body:

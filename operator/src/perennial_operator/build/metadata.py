@@ -12,6 +12,7 @@ from perennial_operator.kinds import (
     MANAGED_BY,
     MODEL_LABEL,
     PREDICTION_MODEL,
+    TRAFFIC_LABEL,
     Body,
     Kind,
 )
@@ -24,7 +25,12 @@ def content_hash(content: Any) -> str:
 
 
 def labels(model: PredictionModel, component: str) -> dict[str, str]:
-    """Return the labels of a model's object; ``component`` is trainer or predictor."""
+    """Return the labels of a model's object.
+
+    Args:
+        model: Whom it belongs to.
+        component: What it is for: trainer, predictor, canary or shadow.
+    """
     return {
         "app.kubernetes.io/name": f"perennial-{component}",
         "app.kubernetes.io/instance": model.metadata.name,
@@ -41,6 +47,15 @@ def selector(model: PredictionModel, component: str) -> dict[str, str]:
     }
 
 
+LIVE = {TRAFFIC_LABEL: "live"}
+"""Labels of pods that get the model's requests."""
+
+
+def live_selector(model: PredictionModel) -> dict[str, str]:
+    """Return the labels of all pods that get the model's requests."""
+    return {**LIVE, MODEL_LABEL: model.metadata.name}
+
+
 def owned(
     kind: Kind,
     model: PredictionModel,
@@ -55,7 +70,7 @@ def owned(
     Args:
         kind: What the object is.
         model: Whom it belongs to.
-        component: What it is for: trainer or predictor.
+        component: What it is for, as in ``labels``.
         content: All but apiVersion, kind and metadata.
         name: By default the model's.
         annotations: Beside the hash of the content.

@@ -1,9 +1,9 @@
-"""The Service in front of a model's predictors."""
+"""The Service in front of a model's predictors, those of a canary among them."""
 
 from __future__ import annotations
 
 from perennial_core.resource import PredictionModel
-from perennial_operator.build.metadata import owned, selector
+from perennial_operator.build.metadata import live_selector, owned
 from perennial_operator.kinds import SERVICE, Body
 
 
@@ -17,7 +17,7 @@ def build_service(model: PredictionModel) -> Body:
         {
             "spec": {
                 "type": str(serving.service.type),
-                "selector": selector(model, "predictor"),
+                "selector": live_selector(model),
                 "ports": [port],
             }
         },
