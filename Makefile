@@ -42,6 +42,11 @@ images: ## build the images of operator, trainer and predictor
 	  $(IMAGE_BUILD) -t $(IMAGE_PREFIX)/$$service:$(TAG) -f $$service/Dockerfile .; \
 	done
 
+bundled: ## build an image that serves one exported version with no Redis: make bundled BUNDLE=FOLDER
+	@test -f '$(BUNDLE)/SHA256SUMS' || { echo 'BUNDLE=$(BUNDLE): name a folder that perennial export wrote'; exit 1; }
+	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)/bundled:$(TAG) -f predictor/Dockerfile --target bundled \
+	  --build-context bundle='$(BUNDLE)' .
+
 load: ## load the images into the kind cluster
 	$(IMAGE_LOAD) $(SERVICES:%=$(IMAGE_PREFIX)/%:$(TAG))
 
@@ -58,7 +63,7 @@ helm-lint: ## lint the chart with its values for kind and for EKS
 	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial
 	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial -f helm/perennial/values-eks.yaml
 
-.PHONY: help venv images load manifests verify helm-lint
+.PHONY: help venv images bundled load manifests verify helm-lint
 
 # The cluster that KUBECONFIG names, or a new one of kind's.
 cluster-demo: images load ## show it all on the cluster that KUBECONFIG names
