@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from perennial_core.gate import Outcome, Verdict, examine
 from perennial_core.identity import Version
-from perennial_core.manifest import Manifest
-from perennial_core.registry.records import Decision, Failure
+from perennial_core.manifest import Decision, Manifest
+from perennial_core.registry.records import Failure
 from perennial_core.resource.gate import GateSpec, OnFailure
 from perennial_core.resource.model_version import Answer
 from perennial_core.resource.prediction_model import PredictionModelSpec
@@ -50,6 +50,8 @@ class Rules:
     training_spec_hash: str | None
     """A version that was made by another spec, and on which nobody decided, comes too late. None:
     versions are made elsewhere."""
+    runs_field: str = "spec.training"
+    """Where that spec stands."""
 
     @classmethod
     def of(cls, spec: PredictionModelSpec) -> Rules:
@@ -59,6 +61,7 @@ class Rules:
             approval=rollout.approval,
             on_newer_candidate=rollout.on_newer_candidate,
             training_spec_hash=spec.runs.content_hash() if spec.runs else None,
+            runs_field=spec.runs_field,
         )
 
 
@@ -106,7 +109,11 @@ def rule(
             ruling = _decided(version, decision, failure, served, verdict)
         else:
             late = rules.training_spec_hash not in (None, manifests[version].training_spec_hash)
-            ruling = _late(verdict) if late else _undecided(version, verdict, rules, served, newest)
+            ruling = (
+                _late(verdict, rules)
+                if late
+                else _undecided(version, verdict, rules, served, newest)
+            )
         rulings[version] = ruling
         if newest is None and ruling.state in _ON_THE_WAY:
             newest = version
@@ -133,8 +140,8 @@ def _decided(
     return Ruling(State.APPROVED, text, verdict)
 
 
-def _late(verdict: Verdict) -> Ruling:
-    text = "spec.training changed since its run began; nobody decided"
+def _late(verdict: Verdict, rules: Rules) -> Ruling:
+    text = f"{rules.runs_field} changed since its run began; nobody decided"
     return Ruling(State.SUPERSEDED, text, verdict)
 
 

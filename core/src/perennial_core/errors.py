@@ -9,6 +9,12 @@ def shortened(text: str, limit: int = 1000) -> str:
     return f"{text[: limit - tail - 3]} … {text[-tail:]}"
 
 
+def brief(error: Exception, limit: int = 500) -> str:
+    """Return a library's error on one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 class PerennialError(Exception):
     """Base of every error that Perennial raises on purpose; its text is written for the user."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from pydantic.alias_generators import to_camel
 
 from perennial_core.identity import Digest, Version
+from perennial_core.resource.model_version import Answer
 
 
 class ArtifactFormat(StrEnum):
@@ -130,6 +131,39 @@ class Signature(Record):
     """The types that a skops artifact needs beyond those that skops trusts by itself."""
 
 
+class Decision(Record):
+    """Who let a version serve, or not. It is written once: only an approved version ever serves."""
+
+    verdict: Answer
+    by: str
+    """The user's name in the cluster, or what decided by itself."""
+    reason: str
+    at: datetime
+
+
+class PromotedFrom(Record):
+    """The version of another model whose artifact this is, and what was known of it there."""
+
+    model: str
+    """``namespace/name``."""
+    version: Version
+    registry: str | None = None
+    """Host and port of its registry, when that is another."""
+    created: datetime
+    run_id: str
+    training_spec_hash: str
+    data_fingerprint: str
+    """Of the data that it was trained on, or if it was promoted itself, last measured on."""
+    decision: Decision | None = None
+    """Who let it serve there."""
+    promoted_from: PromotedFrom | None = None
+    """Where that model had it from."""
+
+    def __str__(self) -> str:
+        where = f" of {self.registry}" if self.registry else ""
+        return f"{self.model} v{self.version}{where}"
+
+
 class ManifestBody(Signature):
     """All that a manifest says but the version, which the registry gives at publishing."""
 
@@ -157,6 +191,8 @@ class ManifestBody(Signature):
     training_spec_hash: str
     parity: Parity
     duration_seconds: FiniteFloat
+    promoted_from: PromotedFrom | None = None
+    """Where it was proved before; absent where it was trained for this model."""
 
     def numbered(self, version: Version) -> Manifest:
         """Return the manifest of this body as the given version."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     BeforeValidator,
@@ -25,6 +26,7 @@ from perennial_core.errors import UserError
 from perennial_core.validation import plainly
 
 MEBIBYTE = 1024 * 1024
+_REDIS_PORT = 6379
 
 
 def _names(value: Any) -> Any:
@@ -61,6 +63,25 @@ class RegistrySettings(BaseSettings):
     """Certificate authority for TLS, as PEM text; by default the system's."""
     max_artifact_bytes: Annotated[int, Field(ge=1, le=512 * MEBIBYTE)] = 256 * MEBIBYTE
     """Larger artifacts are refused; Redis itself takes at most 512 MiB."""
+
+    @property
+    def host(self) -> str:
+        """Host and port, which name the registry without its secrets."""
+        parts = urlsplit(self.url.get_secret_value())
+        return f"{parts.hostname}:{parts.port or _REDIS_PORT}"
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """Return the environment variable of a field."""
+        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+
+
+class SourceRegistrySettings(RegistrySettings):
+    """Where the registry is that versions are taken over from: ``PERENNIAL_SOURCE_REDIS_*``."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_SOURCE_REDIS_", extra="ignore")
+
+    url: SecretStr
 
 
 class TrainerSettings(BaseSettings):

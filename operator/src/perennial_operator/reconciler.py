@@ -12,10 +12,10 @@ from perennial_operator.applier import Applier
 from perennial_operator.build.cron_job import build_cron_job
 from perennial_operator.build.deployment import Release, build_deployment
 from perennial_operator.build.job import build_job
+from perennial_operator.build.order import build_order
 from perennial_operator.build.secret import build_registry_secret
 from perennial_operator.build.service import build_service
 from perennial_operator.build.service_account import build_service_account
-from perennial_operator.build.training_order import build_training_order
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, ClusterRefused, ObjectInvalid
 from perennial_operator.decide.rollout import RolloutPlan, without_settings
@@ -136,8 +136,8 @@ class Reconciler:
         """Return which runs were started."""
         memory = training_memory(model)
         with problems.of_cluster():
-            if model.spec.training is not None:
-                await self._applier.apply(model.key, [build_training_order(model)])
+            if (order := build_order(model)) is not None:
+                await self._applier.apply(model.key, [order])
             with problems.of_cluster():  # a schedule that is none keeps no other run from starting
                 await self._apply_schedule(model)
             plan = _plan_training(model, memory, registry, rollout)

@@ -27,6 +27,7 @@ from perennial_core.registry import (
     VersionNotFound,
 )
 from perennial_core.registry.keys import ModelKeys
+from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.settings import RegistrySettings
 
 
@@ -285,10 +286,33 @@ async def test_retention_forgets_the_failures_of_versions_that_are_gone(
     assert set((await registry.snapshot(key)).failures) == {3}
 
 
+async def test_who_may_take_versions_over_is_written_and_withdrawn(
+    registry: Registry, key: ModelKey
+) -> None:
+    targets = (
+        PromotionTarget(namespace="production"),
+        PromotionTarget(namespace="trial", name="points"),
+    )
+    assert (await registry.snapshot(key)).allowed == ()
+    await registry.allow(key, targets)
+    assert (await registry.snapshot(key)).allowed == targets
+    await registry.allow(key, [])
+    assert (await registry.snapshot(key)).allowed == ()
+
+
+async def test_a_permission_of_a_newer_release_is_refused_not_widened(
+    registry: Registry, key: ModelKey, client: Any
+) -> None:
+    await client.set(ModelKeys(key).allowed, b'{"to": [{"namespace": "a", "only": "b"}]}')
+    with pytest.raises(RegistryRefused, match=r"allowed: written by another release"):
+        await registry.snapshot(key)
+
+
 async def test_a_purge_leaves_no_key(registry: Registry, key: ModelKey, client: Any) -> None:
     await publish(registry, key, *(b"%d" % number for number in range(20)))
     await approve_and_serve(registry, key, 1, digest_of(b"0"))
     await registry.record_failure(key, Version(2), failure())
+    await registry.allow(key, [PromotionTarget(namespace="production")])
     await registry.retain(key, limit=3, protected=[])
     await registry.purge(key)
     assert await registry_keys(client, key) == set()

@@ -224,7 +224,7 @@ async def test_two_trainers_at_once_publish_one_version_each(
 ) -> None:
     data()
 
-    def start(run_id: str) -> Start:
+    def start(run_id: str) -> Start[TrainingOrder]:
         given: TrainingOrder = order(model=model, skipUnchanged=False)
         return Start(given, settings(tmp_path, run_id=run_id))
 

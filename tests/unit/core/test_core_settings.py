@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from perennial_core.errors import UserError
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
+    SourceRegistrySettings,
     TrainerSettings,
     environment,
+    from_environment,
 )
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -30,13 +33,15 @@ NUMBERS = st.integers(0, 2**40)
 SECONDS = st.floats(0, 1e6)
 
 
+REGISTRY = {
+    "url": SECRETS,
+    "password": SECRETS,
+    "ca": TEXT,
+    "max_artifact_bytes": st.integers(1, 2**29),
+}
 FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
-    RegistrySettings: {
-        "url": SECRETS,
-        "password": SECRETS,
-        "ca": TEXT,
-        "max_artifact_bytes": st.integers(1, 2**29),
-    },
+    RegistrySettings: REGISTRY,
+    SourceRegistrySettings: REGISTRY,
     TrainerSettings: {
         "training_file": PATHS,
         "run_id": TEXT,
@@ -129,3 +134,21 @@ def test_every_setting_is_in_these_tests(kind: type[BaseSettings]) -> None:
 def test_secrets_do_not_show() -> None:
     settings = RegistrySettings(url="redis://:hidden@host", password="hidden")
     assert "hidden" not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("redis://far/0", "far:6379"),
+        ("rediss://alice:red-apple@far.example:6380/1", "far.example:6380"),
+        ("redis://:p%2Fw@127.0.0.1", "127.0.0.1:6379"),
+    ],
+)
+def test_a_registry_is_named_without_its_secrets(url: str, host: str) -> None:
+    assert RegistrySettings(url=SecretStr(url)).host == host
+
+
+def test_the_registry_of_a_source_is_never_assumed() -> None:
+    expected = r"^PERENNIAL_SOURCE_REDIS_URL: this field is required"
+    with mock.patch.dict(os.environ, clear=True), pytest.raises(UserError, match=expected):
+        from_environment(SourceRegistrySettings)

@@ -298,6 +298,15 @@ def test_what_belongs_to_another_way_is_refused(
     assert expected in problem(changed(path, value))
 
 
+def test_a_model_takes_versions_from_another_or_from_its_namesake_elsewhere() -> None:
+    model = changed("spec.training", ABSENT)
+    own = {"namespace": "default", "name": model["metadata"]["name"]}
+    model["spec"]["promotion"] = {"from": own}
+    assert "spec.promotion.from: names this model itself" in problem(model)
+    model["spec"]["promotion"] = {"from": {**own, "registrySecret": "far"}}
+    assert PredictionModel.parse(model).spec.runs_field == "spec.promotion.from"
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [

@@ -11,7 +11,7 @@ import pytest
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
-from perennial_core.order import TrainingOrder
+from perennial_core.order import PromotionOrder, TrainingOrder, order_for, read_order
 from perennial_core.resource import PredictionModel
 
 ORDER: dict[str, Any] = {
@@ -24,21 +24,56 @@ ORDER: dict[str, Any] = {
 }
 
 
-def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
-    model = PredictionModel.parse(
+PROMOTION: dict[str, Any] = {
+    "model": "tests/points",
+    "promotion": {"namespace": "staging", "name": "points", "version": 7},
+}
+
+
+def model_with(spec: dict[str, Any]) -> PredictionModel:
+    return PredictionModel.parse(
         {
             "apiVersion": "perennial.dev/v1alpha1",
             "kind": "PredictionModel",
             "metadata": {"name": "points", "namespace": "tests"},
-            "spec": {"training": ORDER["training"]},
+            "spec": spec,
         }
     )
-    order = TrainingOrder.for_model(model)
+
+
+def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model = model_with({"training": ORDER["training"]})
+    order = order_for(model)
+    assert isinstance(order, TrainingOrder)
     file = tmp_path / "training.json"
     file.write_text(order.to_text())
-    assert TrainingOrder.read(file) == order
+    assert read_order(file) == order
     assert order.key == ModelKey("tests", "points")
-    assert order.training == model.spec.training
+    assert order.training == order.runs == model.spec.training
+
+
+def test_a_promotion_is_an_order_too(tmp_path: Path) -> None:
+    model = model_with({"promotion": {"from": PROMOTION["promotion"]}})
+    order = order_for(model)
+    assert isinstance(order, PromotionOrder)
+    file = tmp_path / "training.json"
+    file.write_text(order.to_text())
+    assert read_order(file) == order
+    assert model.spec.promotion is not None
+    assert order.promotion == order.runs == model.spec.promotion.from_
+
+
+def test_versions_that_are_brought_need_no_order() -> None:
+    assert order_for(model_with({"promotion": {}})) is None
+
+
+@pytest.mark.parametrize(("kind", "field"), [(ORDER, "training"), (PROMOTION, "promotion.from")])
+def test_an_order_knows_where_it_stands_in_the_resource(
+    kind: dict[str, Any], field: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "training.json"
+    file.write_text(json.dumps(kind))
+    assert read_order(file).field == f"spec.{field}"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +90,10 @@ def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
             json.dumps({**ORDER, "training": {"data": {"target": "y"}}}),
             "training.data.uri: this field is required; training.estimator: this field is required",
         ),
+        (
+            json.dumps({**PROMOTION, "promotion": {"name": "points"}}),
+            "promotion.namespace: this field is required",
+        ),
     ],
 )
 def test_a_wrong_order_is_refused_by_file_and_field(
@@ -63,10 +102,10 @@ def test_a_wrong_order_is_refused_by_file_and_field(
     file = tmp_path / "training.json"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=f"^{re.escape(f'{file}: {expected}')}"):
-        TrainingOrder.read(file)
+        read_order(file)
 
 
 def test_a_missing_order_is_refused_with_the_variable_that_names_it(tmp_path: Path) -> None:
     for file in (tmp_path / "none.json", tmp_path):
         with pytest.raises(UserError, match=rf"^{re.escape(str(file))}: .*PERENNIAL_TRAINING_FILE"):
-            TrainingOrder.read(file)
+            read_order(file)

@@ -19,7 +19,7 @@ from operator_models import (
 )
 
 from perennial_core.identity import Digest, Version
-from perennial_core.order import TrainingOrder
+from perennial_core.order import TrainingOrder, read_order
 from perennial_core.resource import PredictionModel
 from perennial_core.resource.rollout import Strategy
 from perennial_core.settings import PredictorSettings, TrainerSettings
@@ -32,10 +32,10 @@ from perennial_operator.build.deployment import (
     with_release,
 )
 from perennial_operator.build.job import build_job
+from perennial_operator.build.order import ORDER_FILE, build_order
 from perennial_operator.build.secret import build_registry_secret
 from perennial_operator.build.service import build_service
 from perennial_operator.build.service_account import build_service_account
-from perennial_operator.build.training_order import ORDER_FILE, build_training_order
 from perennial_operator.build.trial import build_trial, trial_names
 from perennial_operator.kinds import MANAGED_BY, MODEL_LABEL, SELECTOR
 
@@ -66,7 +66,7 @@ def objects(size: str) -> dict[str, Body]:
         "secret": build_registry_secret(model, registry),
         "service": build_service(model),
         "service-account": build_service_account(model, registry),
-        "training-order": build_training_order(model),
+        "training-order": build_order(model),
     }
     return {f"{size}-{name}": body for name, body in built.items() if body is not None}
 
@@ -216,7 +216,8 @@ def test_the_training_order_is_what_the_spec_says(tmp_path: Path) -> None:
     file = tmp_path / ORDER_FILE
     file.write_text(ALL["maximal-training-order"]["data"][ORDER_FILE])
 
-    order = TrainingOrder.read(file)
+    order = read_order(file)
+    assert isinstance(order, TrainingOrder)
 
     assert (str(order.key), order.training) == ("shop/points", read_model(MAXIMAL).spec.training)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trainer_builders import LOGISTIC, gate, trained
 
 from perennial_core.artifact import InstanceRefused, LoadedModel, Predictions
+from perennial_core.artifact.examples import ask_examples
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
@@ -23,7 +24,6 @@ from perennial_core.manifest import (
 from perennial_core.resource.gate import Example
 from perennial_predictor.instances import InstanceReader
 from perennial_predictor.problems import Problem
-from perennial_trainer.examples import ask_examples
 
 X = np.linspace(0, 10, 100)
 MIXED: dict[str, Any] = {

@@ -13,7 +13,7 @@ from trainer_builders import dataset
 
 from perennial_core.manifest import Task
 from perennial_core.resource import Holdout, HoldoutStrategy
-from perennial_trainer.data.holdout import Division, divide
+from perennial_trainer.data.holdout import Division, check_trainable, divide
 from perennial_trainer.failure import DataError
 
 
@@ -68,5 +68,7 @@ def test_too_few_rows_are_refused_with_their_number(rows: int) -> None:
 
 
 def test_a_training_part_of_one_class_is_refused() -> None:
+    rows = dataset({"x": range(10), "y": [0] * 8 + [1] * 2}, task=Task.CLASSIFICATION)
+    found = divide(rows, Holdout(strategy=HoldoutStrategy.LAST), Task.CLASSIFICATION)
     with pytest.raises(DataError, match="of one class"):
-        division(np.repeat([0, 1], [8, 2]), Task.CLASSIFICATION, strategy="Last")
+        check_trainable(rows, found, Task.CLASSIFICATION)

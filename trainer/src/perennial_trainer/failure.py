@@ -6,7 +6,8 @@ import signal
 from enum import IntEnum
 from pathlib import Path
 
-from perennial_core.errors import Outage, PerennialError, UserError, shortened
+from perennial_core.errors import Outage, PerennialError, UserError, brief, shortened
+from perennial_core.order import Order
 
 _TERMINATION_BYTES = 4096
 """Kubernetes cuts a termination message off here."""
@@ -67,6 +68,14 @@ def is_retryable(error: Exception) -> bool:
     return not isinstance(error, UserError)
 
 
+def name_fields(error: PerennialError, order: Order) -> None:
+    """Name fields in an error's text as the order does.
+
+    What runs of both kinds share names those of ``spec.training``.
+    """
+    error.args = (str(error).replace("spec.training.", f"{order.field}."),)
+
+
 def message_of(error: Exception) -> str:
     """Return what people should read of an error."""
     if isinstance(error, PerennialError):
@@ -81,9 +90,3 @@ def write_termination_message(file: Path, message: str) -> None:
         file.write_text(text)
     except OSError:
         return
-
-
-def brief(error: Exception, limit: int = 500) -> str:
-    """Return a library's error on one line of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"

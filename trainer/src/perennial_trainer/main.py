@@ -8,14 +8,14 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import structlog
 import typer
 
 from perennial_core.errors import PerennialError
 from perennial_core.log import configure_logging
-from perennial_core.order import TrainingOrder
+from perennial_core.order import PromotionOrder, read_order
 from perennial_core.registry import Registry
 from perennial_core.settings import RegistrySettings, TrainerSettings, from_environment
 from perennial_trainer.failure import (
@@ -23,6 +23,7 @@ from perennial_trainer.failure import (
     Terminated,
     exit_code,
     message_of,
+    name_fields,
     write_termination_message,
 )
 from perennial_trainer.record import Start, record_failure
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 @app.command()
 def run() -> None:
-    """Train the model that PERENNIAL_TRAINING_FILE orders, and publish it.
+    """Train or take over the version that PERENNIAL_TRAINING_FILE orders, and publish it.
 
     Exit codes: 0 published or skipped, 65 bad data, 78 bad spec (both: do not retry), 75 outage
     (retry), 143 ended by SIGTERM (retry), 1 unexpected (retry).
@@ -63,7 +64,7 @@ def _run() -> ExitCode:
         registry_settings = from_environment(RegistrySettings)
         logging.getLogger().setLevel(settings.log_level)
         termination_log = settings.termination_log
-        start = Start(TrainingOrder.read(settings.training_file), settings)
+        start = Start(read_order(settings.training_file), settings)
         end_on_sigterm(lambda error: _report_end(error, start, registry_settings))
         asyncio.run(_attempt(start, registry_settings))
     except PerennialError as error:
@@ -81,26 +82,41 @@ def _failed(error: Exception, termination_log: Path) -> ExitCode:
     return code
 
 
-async def _attempt(start: Start, registry_settings: RegistrySettings) -> None:
-    from perennial_trainer.run import run as run_once
-
+async def _attempt(start: Start[Any], registry_settings: RegistrySettings) -> None:
     async with Registry.from_settings(registry_settings) as registry:
         try:
-            await run_once(start, registry)
+            await _do(start, registry)
         except Exception as error:
+            if isinstance(error, PerennialError):
+                name_fields(error, start.order)
             await _record_failure(start, registry, error)
             raise
 
 
-async def _record_failure(start: Start, registry: Registry, error: Exception) -> None:
+async def _do(start: Start[Any], registry: Registry) -> None:
+    """Do what the order says; only what it needs is imported."""
+    if isinstance(start.order, PromotionOrder):
+        from perennial_trainer.promotion import promote
+
+        await promote(start, registry)
+    else:
+        from perennial_trainer.run import run as train
+
+        await train(start, registry)
+
+
+async def _record_failure(start: Start[Any], registry: Registry, error: Exception) -> None:
     try:
         await record_failure(start, registry, error)
     except PerennialError as unrecorded:
         _log.warning("failure not recorded", error=str(unrecorded))
 
 
-def _report_end(error: Terminated, start: Start, registry_settings: RegistrySettings) -> ExitCode:
+def _report_end(
+    error: Terminated, start: Start[Any], registry_settings: RegistrySettings
+) -> ExitCode:
     """Report from beside the run, whose own connection may be in use."""
+    name_fields(error, start.order)
 
     async def record() -> None:
         async with Registry.from_settings(registry_settings) as registry:

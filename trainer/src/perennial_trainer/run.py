@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -12,20 +11,20 @@ from perennial_core.gate import lacks_evidence
 from perennial_core.identity import Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
 from perennial_core.order import TrainingOrder
-from perennial_core.registry import Registry, VersionNotFound
+from perennial_core.registry import Registry
 from perennial_trainer.data.dataset import build_dataset
 from perennial_trainer.data.fingerprint import fingerprint
 from perennial_trainer.data.reading import read_rows
 from perennial_trainer.estimator.build import build_estimator, task_of
 from perennial_trainer.incumbent import load_incumbent
-from perennial_trainer.record import Start, record_skip
+from perennial_trainer.record import Start, publish, record_skip
 from perennial_trainer.scorers import check_task
 from perennial_trainer.training import Candidate, train
 
 _log = structlog.get_logger(__name__)
 
 
-async def run(start: Start, registry: Registry) -> Version:
+async def run(start: Start[TrainingOrder], registry: Registry) -> Version:
     """Train and publish, or find that nothing changed.
 
     Returns:
@@ -36,7 +35,7 @@ async def run(start: Start, registry: Registry) -> Version:
         Outage: Trying again later may help; nothing was published.
     """
     order = start.order
-    latest = await _latest(registry, order)
+    latest = await registry.latest_manifest(order.key)
     spec = order.training.estimator
     estimator = build_estimator(spec, start.settings.allowed_modules)
     task = task_of(estimator, spec)
@@ -51,16 +50,6 @@ async def run(start: Start, registry: Registry) -> Version:
     return await _publish(start, registry, candidate, data_fingerprint)
 
 
-async def _latest(registry: Registry, order: TrainingOrder) -> Manifest | None:
-    version = await registry.latest(order.key)
-    if version is None:
-        return None
-    try:
-        return await registry.manifest(order.key, version)
-    except VersionNotFound:
-        return None
-
-
 def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str) -> bool:
     return (
         order.training.data.skip_unchanged
@@ -70,35 +59,25 @@ def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str)
     )
 
 
-async def _skip(start: Start, registry: Registry, latest: Manifest) -> Version:
+async def _skip(start: Start[TrainingOrder], registry: Registry, latest: Manifest) -> Version:
     message = f"neither data nor training spec changed since version {latest.version}"
-    await record_skip(start, registry, latest, message)
-    _log.info("skipped", version=latest.version, reason=message)
+    await record_skip(start, registry, message, latest)
     return latest.version
 
 
 async def _publish(
-    start: Start, registry: Registry, candidate: Candidate, data_fingerprint: str
+    start: Start[TrainingOrder], registry: Registry, candidate: Candidate, data_fingerprint: str
 ) -> Version:
     body = _manifest(start, candidate, data_fingerprint)
     artifact = candidate.serialized.artifact
     if body.format_reason is not None:
         _log.info("not ONNX, so predictions are slower", reason=body.format_reason)
-    publication = await registry.publish(start.order.key, body, artifact, started=start.at)
-    _log.info(
-        "published",
-        version=publication.version,
-        repeated=publication.repeated,
-        format=body.format,
-        size=body.size,
-        metrics=_shown(body.metrics.candidate),
-        parity_error=body.parity.error,
-        duration_seconds=body.duration_seconds,
-    )
-    return publication.version
+    return await publish(start, registry, body, artifact)
 
 
-def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> ManifestBody:
+def _manifest(
+    start: Start[TrainingOrder], candidate: Candidate, data_fingerprint: str
+) -> ManifestBody:
     serialized, order = candidate.serialized, start.order
     return ManifestBody(
         **dict(serialized.signature),
@@ -119,7 +98,3 @@ def _manifest(start: Start, candidate: Candidate, data_fingerprint: str) -> Mani
         parity=serialized.parity,
         duration_seconds=round(time.monotonic() - start.clock, 3),
     )
-
-
-def _shown(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: None if score is None else round(score, 6) for name, score in metrics.items()}

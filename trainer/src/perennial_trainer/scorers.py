@@ -14,9 +14,10 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from perennial_core.artifact import Predictions
+from perennial_core.errors import brief
 from perennial_core.manifest import Task
 from perennial_core.resource.gate import GateSpec
-from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.failure import SpecError
 from perennial_trainer.metrics import Answered, ask_scorer
 
 _Classes = Sequence[str | int | float | bool]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from perennial_core.artifact.examples import ask_examples
+from perennial_core.errors import brief
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
@@ -28,13 +30,13 @@ from perennial_core.manifest import (
 from perennial_core.order import TrainingOrder
 from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
-from perennial_trainer.data.holdout import Division, Part, divide
+from perennial_trainer.data.holdout import Division, Part, check_trainable, divide
 from perennial_trainer.drift import distributions, drift_since, profiles
 from perennial_trainer.estimator.build import name_of
 from perennial_trainer.estimator.preprocessing import with_preprocessing
-from perennial_trainer.examples import ask_examples
-from perennial_trainer.failure import SpecError, brief
-from perennial_trainer.incumbent import Incumbent, truth, with_incumbent
+from perennial_trainer.failure import SpecError
+from perennial_trainer.incumbent import Incumbent, with_incumbent
+from perennial_trainer.measuring import truth
 from perennial_trainer.metrics import metric_names, scores
 from perennial_trainer.scorers import check_classes
 from perennial_trainer.serialization.checks import build_checks
@@ -85,6 +87,7 @@ def train(
     """
     spec = order.training.estimator
     division = divide(dataset, order.training.data.holdout, task)
+    check_trainable(dataset, division, task)
     if task is Task.CLASSIFICATION:
         classes = _labels(np.unique(division.training.target), dataset.target.column)
         check_classes(order.gate, classes, gives_probabilities=_may_give_probabilities(estimator))

@@ -125,7 +125,10 @@ class Training:
     def _prepare(self, local: LocalModel) -> _Order:
         mounts = prepare_mounts(local, self._data, self._state)
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        self._state.order.write_text(TrainingOrder.for_model(local.model).to_text())
+        order = TrainingOrder(
+            model=str(local.model.key), training=local.training, gate=local.model.spec.gate
+        )
+        self._state.order.write_text(order.to_text())
         settings = from_environment(
             TrainerSettings,
             run_id=run_id,

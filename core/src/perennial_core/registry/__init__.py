@@ -3,6 +3,7 @@
 This package is the only one that talks to Redis.
 """
 
+from perennial_core.manifest import Decision
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
@@ -12,7 +13,6 @@ from perennial_core.registry.errors import (
     VersionNotFound,
 )
 from perennial_core.registry.records import (
-    Decision,
     Event,
     EventKind,
     Failure,

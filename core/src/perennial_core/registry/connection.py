@@ -68,28 +68,29 @@ def connect(settings: RegistrySettings, seconds: float) -> Any:
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 3),
     }
     if not url.startswith(("redis://", "rediss://")):
-        raise RegistryRefused(f"PERENNIAL_REDIS_URL: {_EXPECTED_URL}")
+        raise RegistryRefused(f"{settings.variable('url')}: {_EXPECTED_URL}")
     if settings.password is not None:
         options["password"] = settings.password.get_secret_value()
     if settings.ca:
-        _check_authority(url, settings.ca)
+        _check_authority(settings, settings.ca)
         options["ssl_ca_data"] = settings.ca
     try:
         return redis.asyncio.Redis.from_url(url, **options)
     except ValueError:  # its text may hold a part of the password
-        raise RegistryRefused(f"PERENNIAL_REDIS_URL: {_EXPECTED_URL}") from None
+        raise RegistryRefused(f"{settings.variable('url')}: {_EXPECTED_URL}") from None
 
 
-def _check_authority(url: str, authority: str) -> None:
-    if not url.startswith("rediss://"):
+def _check_authority(settings: RegistrySettings, authority: str) -> None:
+    url, ca = settings.variable("url"), settings.variable("ca")
+    if not settings.url.get_secret_value().startswith("rediss://"):
         raise RegistryRefused(
-            "PERENNIAL_REDIS_CA: PERENNIAL_REDIS_URL begins with redis://, which is without TLS;"
-            " write rediss://, or leave the certificate authority out"
+            f"{ca}: {url} begins with redis://, which is without TLS; write rediss://, or leave the"
+            " certificate authority out"
         )
     try:
         ssl.create_default_context(cadata=authority)
     except (ssl.SSLError, TypeError, ValueError):
-        raise RegistryRefused("PERENNIAL_REDIS_CA: not a certificate in PEM format") from None
+        raise RegistryRefused(f"{ca}: not a certificate in PEM format") from None
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class ModelKeys:
         """Hash of version to who let it serve, or not, as JSON; each is written once."""
         return self.prefix + "decisions"
 
+    @property
+    def allowed(self) -> str:
+        """Who may take versions over, as JSON; absent: nobody."""
+        return self.prefix + "allowed"
+
     def manifest(self, version: Version) -> str:
         return f"{self.prefix}manifest:{version}"
 

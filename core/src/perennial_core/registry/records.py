@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
-from perennial_core.manifest import Record
+from perennial_core.manifest import Decision, Record
 from perennial_core.registry.errors import RegistryRefused
-from perennial_core.resource.model_version import Answer
+from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.validation import describe
 
 
@@ -58,14 +58,13 @@ class Failure(Record):
     """The resource's generation at that time: a later one that pins the version tries it again."""
 
 
-class Decision(Record):
-    """Who let a version serve, or not. It is written once: only an approved version ever serves."""
+class Allowed(Record):
+    """Who may take a model's versions over.
 
-    verdict: Answer
-    by: str
-    """The user's name in the cluster, or what decided by itself."""
-    reason: str
-    at: datetime
+    What this release does not know is refused, not passed over: it may narrow what is allowed.
+    """
+
+    to: list[PromotionTarget]
 
 
 class EventKind(StrEnum):
@@ -73,6 +72,7 @@ class EventKind(StrEnum):
     SERVING = "serving"
     RUN = "run"
     DECIDED = "decided"
+    ALLOWED = "allowed"
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ class Snapshot:
     decisions: dict[Version, Decision]
     failures: dict[Version, Failure]
     last_run: Run | None
+    allowed: tuple[PromotionTarget, ...] = ()
+    """Who may take its versions over."""
 
 
 _R = TypeVar("_R", bound=Record)

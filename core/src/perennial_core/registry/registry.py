@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from perennial_core.identity import Digest, ModelKey, Version, digest_of
-from perennial_core.manifest import Manifest, ManifestBody
+from perennial_core.manifest import Decision, Manifest, ManifestBody
 from perennial_core.registry.connection import (
     ANSWER_SECONDS,
     TRANSFER_SECONDS,
@@ -28,7 +28,7 @@ from perennial_core.registry.errors import (
 from perennial_core.registry.hints import Hints
 from perennial_core.registry.keys import ModelKeys
 from perennial_core.registry.records import (
-    Decision,
+    Allowed,
     Event,
     EventKind,
     Failure,
@@ -40,6 +40,7 @@ from perennial_core.registry.records import (
     read,
 )
 from perennial_core.registry.retention import expired, orphans
+from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.settings import MEBIBYTE, RegistrySettings
 
 RUN_MEMORY = timedelta(days=7)
@@ -150,7 +151,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             outcome=RunOutcome.PUBLISHED,
             started=started,
             ended=datetime.now(UTC),
-            message=f"published version {version}",
+            message=_published(version, body),
             version=version,
             training_spec_hash=body.training_spec_hash,
             data_fingerprint=body.data_fingerprint,
@@ -206,6 +207,13 @@ class Registry(AbstractAsyncContextManager["Registry"]):
             raise VersionNotFound(f"{key}: version {version} is not in the registry")
         return read(Manifest, text, keys.manifest(version))
 
+    async def latest_manifest(self, key: ModelKey) -> Manifest | None:
+        """Return the manifest of the latest published version, where it is retained."""
+        version = await self.latest(key)
+        if version is None:
+            return None
+        return (await self.manifests(key, [version])).get(version)
+
     async def manifests(
         self, key: ModelKey, versions: Collection[Version]
     ) -> dict[Version, Manifest]:
@@ -241,12 +249,13 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         """Return what a controller needs to know of a model, as of one moment."""
         keys = ModelKeys(key)
         with translated_errors():
-            latest, versions, serving, decisions, failures, runs = await self._snapshot_script(
+            answer = await self._snapshot_script(
                 keys=[
                     *(keys.version, keys.versions, keys.serving),
-                    *(keys.decisions, keys.failures, keys.runs),
+                    *(keys.decisions, keys.failures, keys.runs, keys.allowed),
                 ]
             )
+        latest, versions, serving, decisions, failures, runs, allowed = answer
         return Snapshot(
             latest=None if latest is None else Version(int(latest)),
             versions=tuple(Version(int(version)) for version in versions),
@@ -260,6 +269,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
                 for version, failure in _pairs(failures).items()
             },
             last_run=_to_run(_pairs(runs[0][1]), keys) if runs else None,
+            allowed=() if allowed is None else tuple(read(Allowed, allowed, keys.allowed).to),
         )
 
     async def serving(self, key: ModelKey) -> Serving | None:
@@ -320,6 +330,16 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         with translated_errors():
             await self._redis.hset(ModelKeys(key).failures, str(version), failure.to_bytes())
 
+    async def allow(self, key: ModelKey, targets: Sequence[PromotionTarget]) -> None:
+        """Say who may take the model's versions over, be it from another cluster."""
+        keys = ModelKeys(key)
+        with translated_errors():
+            if targets:
+                await self._redis.set(keys.allowed, Allowed(to=list(targets)).to_bytes())
+            else:
+                await self._redis.delete(keys.allowed)
+        await self._hint(key, EventKind.ALLOWED, None)
+
     async def retain(
         self, key: ModelKey, *, limit: int, protected: Collection[Version]
     ) -> list[Version]:
@@ -372,7 +392,7 @@ class Registry(AbstractAsyncContextManager["Registry"]):
         keys = ModelKeys(key)
         named = [
             *(keys.version, keys.versions, keys.serving),
-            *(keys.decisions, keys.failures, keys.runs),
+            *(keys.decisions, keys.failures, keys.runs, keys.allowed),
         ]
         with translated_errors():
             found = [
@@ -396,6 +416,11 @@ class Registry(AbstractAsyncContextManager["Registry"]):
 
 def _script(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text()
+
+
+def _published(version: Version, body: ManifestBody) -> str:
+    origin = f", which is {body.promoted_from}" if body.promoted_from else ""
+    return f"published version {version}{origin}"
 
 
 def _to_run(fields: dict[bytes, bytes], keys: ModelKeys) -> Run:

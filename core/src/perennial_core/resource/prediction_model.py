@@ -71,6 +71,11 @@ class PredictionModelSpec(Part):
         return self.training or (self.promotion.from_ if self.promotion else None)
 
     @property
+    def runs_field(self) -> str:
+        """Where ``runs`` stands, for messages."""
+        return "spec.promotion.from" if self.training is None else "spec.training"
+
+    @property
     def data(self) -> DataSpec | None:
         """The rows that runs read."""
         if self.training is not None:
@@ -110,6 +115,13 @@ class PredictionModel(BaseModel):
     metadata: ObjectMeta
     spec: PredictionModelSpec
     status: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _takes_from_another(self) -> Self:
+        source = self.spec.promotion.from_ if self.spec.promotion else None
+        if source is not None and source.registry_secret is None and source.key == self.key:
+            raise ValueError("spec.promotion.from: names this model itself")
+        return self
 
     @property
     def key(self) -> ModelKey:

@@ -8,13 +8,13 @@ from perennial_core.resource import DATA_MOUNT, PredictionModel
 from perennial_core.resource.runs import RunSpec
 from perennial_core.settings import TrainerSettings, environment
 from perennial_operator.build.metadata import content_hash, labels, owned
+from perennial_operator.build.order import ORDER_FILE, order_name
 from perennial_operator.build.pod import (
     CONTAINER_SECURITY,
     POD_SECURITY,
     registry_secret_name,
     variables,
 )
-from perennial_operator.build.training_order import ORDER_FILE, order_name
 from perennial_operator.kinds import JOB, Body
 from perennial_operator.settings import OperatorSettings
 

@@ -7,8 +7,9 @@ import re
 import pyarrow as pa
 from pyarrow import csv
 
+from perennial_core.errors import brief
 from perennial_trainer.data.data_file import DataFile
-from perennial_trainer.failure import DataError, brief
+from perennial_trainer.failure import DataError
 
 _ROW = re.compile(r"CSV parse error: Row #(\d+): (.*)", re.DOTALL)
 

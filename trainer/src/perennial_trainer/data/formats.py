@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from perennial_core.errors import Outage
+from perennial_core.errors import Outage, brief
 from perennial_core.resource import DataFormat, DataSpec
 from perennial_trainer.data.csv_table import read_csv
 from perennial_trainer.data.data_file import DataFile
 from perennial_trainer.data.json_table import read_json_lines
-from perennial_trainer.failure import DataError, SpecError, brief
+from perennial_trainer.failure import DataError, SpecError
 
 FORMATS = {
     ".csv": DataFormat.CSV,

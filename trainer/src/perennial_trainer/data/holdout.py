@@ -41,21 +41,28 @@ def divide(dataset: Dataset, holdout: Holdout, task: Task) -> Division:
     """Divide the rows.
 
     Raises:
-        DataError: There are too few rows for the fraction, or only one class to train on.
+        DataError: There are too few rows for the fraction.
     """
     held = int((dataset.count * Decimal(holdout.fraction)).to_integral_value(ROUND_CEILING))
     _check_sizes(dataset, held, holdout)
     if holdout.strategy is HoldoutStrategy.LAST:
         cut = dataset.count - held
-        division = _by(dataset, slice(None, cut), slice(cut, None))
-    else:
-        division = _by(dataset, *_drawn(dataset, held, holdout.seed, task))
+        return _by(dataset, slice(None, cut), slice(cut, None))
+    return _by(dataset, *_drawn(dataset, held, holdout.seed, task))
+
+
+def check_trainable(dataset: Dataset, division: Division, task: Task) -> None:
+    """Refuse rows on which no model can be trained.
+
+    Raises:
+        DataError: There is only one class to train on.
+    """
     if task is Task.CLASSIFICATION and len(pd.unique(division.training.target)) == 1:
+        held = len(division.holdout)
         raise DataError(
             f"{dataset.name}: all but the {held} rows of the holdout are of one class; a classifier"
             " needs two or more to train on (spec.training.data.holdout)"
         )
-    return division
 
 
 def _check_sizes(dataset: Dataset, held: int, holdout: Holdout) -> None:

@@ -7,8 +7,9 @@ import re
 import pyarrow as pa
 from pyarrow import json
 
+from perennial_core.errors import brief
 from perennial_trainer.data.data_file import DataFile
-from perennial_trainer.failure import DataError, brief
+from perennial_trainer.failure import DataError
 
 _ROW = re.compile(r"JSON parse error: (.*?) in row (\d+)", re.DOTALL)
 _BLOCK_BYTES = 16 * 1024 * 1024

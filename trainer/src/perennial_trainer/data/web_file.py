@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow as pa
 
-from perennial_core.errors import Outage
+from perennial_core.errors import Outage, brief
 from perennial_trainer.data.data_file import DataFile
-from perennial_trainer.failure import DataError, SpecError, brief
+from perennial_trainer.failure import DataError, SpecError
 
 _CONNECT_SECONDS = 30.0
 _SILENCE_SECONDS = 120.0

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from perennial_core.errors import brief
 from perennial_core.manifest import Task
 from perennial_core.resource import EstimatorSpec
 from perennial_trainer.estimator.classes import find_class
-from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.failure import SpecError
 
 _FIELD = "spec.training.estimator"
 _TASKS = {"regressor": Task.REGRESSION, "classifier": Task.CLASSIFICATION}

@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from perennial_trainer.failure import SpecError, brief
+from perennial_core.errors import brief
+from perennial_trainer.failure import SpecError
 
 
 def find_class(path: str, allowed_modules: Sequence[str], field: str) -> type:

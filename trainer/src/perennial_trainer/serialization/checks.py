@@ -11,9 +11,10 @@ import pandas as pd
 
 from perennial_core.artifact import Predictions
 from perennial_core.artifact.frame import estimator_predictions
+from perennial_core.errors import brief
 from perennial_core.manifest import Column, ColumnType, Signature, Task
 from perennial_trainer.data.holdout import Division
-from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.failure import SpecError
 
 _TRAINING_ROWS = 1000
 _MISSING_ROWS = 100

@@ -17,8 +17,9 @@ from perennial_core.artifact import (
     Predictions,
     load_model,
 )
+from perennial_core.errors import brief
 from perennial_core.manifest import ArtifactFormat, Parity, Signature
-from perennial_trainer.failure import SpecError, brief
+from perennial_trainer.failure import SpecError
 from perennial_trainer.serialization.checks import Checked
 from perennial_trainer.serialization.onnx_graph import (
     NotConvertible,

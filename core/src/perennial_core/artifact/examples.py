@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from perennial_core.artifact import InstanceRefused, LoadedModel
-from perennial_core.artifact.model import Array
+from perennial_core.artifact.model import Array, InstanceRefused, LoadedModel
+from perennial_core.errors import brief
 from perennial_core.manifest import Column, ColumnType, ExampleResult
 from perennial_core.resource.gate import Example
-from perennial_trainer.failure import brief
 
 _NAMES_SHOWN = 20
 _WORDS = {
