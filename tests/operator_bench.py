@@ -190,10 +190,13 @@ class Bench:
         artifact = content + str(number).encode()
         return (await self.registry.publish(key, body, artifact, started=NOW)).version
 
-    async def reconcile(self, name: str = "points") -> None:
-        """See everything as it is now, and reconcile the model once."""
+    async def reconcile(self, name: str = "points") -> float | None:
+        """See everything as it is now, and reconcile the model once.
+
+        Returns: In how many seconds it wants to come again by itself.
+        """
         await self.resync.once()
-        await self.reconciler.reconcile(self.key(name))
+        return await self.reconciler.reconcile(self.key(name))
 
     async def settle(self, name: str = "points") -> Body:
         """Reconcile until nothing of the model changes any more."""

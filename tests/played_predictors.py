@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from operator_models import Body
 
+from perennial_core.errors import Outage
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry, Serving
 from perennial_operator.kinds import MODEL_LABEL
@@ -54,4 +56,6 @@ class PlayedPredictors:
             return Serving(version=told.version, digest=told.digest)
         metadata = pod["metadata"]
         key = ModelKey(metadata["namespace"], metadata["labels"][MODEL_LABEL])
-        return await self.registry.serving(key)
+        with suppress(Outage):
+            return await self.registry.serving(key)
+        return self._serving.get(metadata["uid"])

@@ -11,8 +11,10 @@ from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import TEMPLATE_ANNOTATION, Release
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Pin, Progress, RolloutMemory
+from perennial_operator.decide.swap import Answers, Swap
 from perennial_operator.decide.training import TrainingMemory
 from perennial_operator.kinds import Body
+from perennial_operator.pod_report import PodReport
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class FinishedRun:
     ended: str
 
 
-def live_deployment(body: Body | None) -> LiveDeployment | None:
-    """Return the state of a Deployment; None when there is none."""
+def live_deployment(body: Body | None, answers: Answers = ()) -> LiveDeployment | None:
+    """Return the state of a Deployment, and what its pods answer with; None: there is none."""
     if body is None:
         return None
     status = body.get("status", {})
@@ -37,6 +39,7 @@ def live_deployment(body: Body | None) -> LiveDeployment | None:
         uniform=status.get("updatedReplicas", 0) == status.get("replicas", 0),
         replicas=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
+        answers=answers,
     )
 
 
@@ -51,6 +54,13 @@ def told_release(pod: Body) -> Release | None:
     variables = {item["name"]: item.get("value", "") for item in container.get("env", [])}
     version, digest = variables.get("PERENNIAL_VERSION"), variables.get("PERENNIAL_DIGEST")
     return Release(Version(int(version)), Digest(digest)) if version and digest else None
+
+
+def answered_release(report: PodReport) -> Release | None:
+    """Return the release that a pod says it serves."""
+    if report.version is None or report.digest is None:
+        return None
+    return Release(report.version, report.digest)
 
 
 def _progress(body: Body, status: Mapping[str, Any]) -> Progress:
@@ -76,8 +86,19 @@ def rollout_memory(model: PredictionModel) -> RolloutMemory:
         release = Release(Version(stored["version"]), Digest(stored["digest"]))
         proven = Attempt(stored["template"], release)
     return RolloutMemory(
-        proven, stored.get("failedSettings"), stored.get("failure"), _pin(model, stored)
+        proven,
+        stored.get("failedSettings"),
+        stored.get("failure"),
+        _pin(model, stored),
+        _swap(stored.get("swapping")),
     )
+
+
+def _swap(stored: Body | None) -> Swap | None:
+    if stored is None:
+        return None
+    release = Release(Version(stored["version"]), Digest(stored["digest"]))
+    return Swap(release, datetime.fromisoformat(stored["since"]))
 
 
 def _pin(model: PredictionModel, stored: Body) -> Pin | None:

@@ -73,7 +73,7 @@ class HttpPredictors(AbstractAsyncContextManager["HttpPredictors"]):
     async def _problem(self, pod: Body) -> str | None:
         try:
             problem = json.loads(await self._get(pod, "/readyz")).get("problem")
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, AttributeError):
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, LookupError):
             return None
         return str(problem) if problem else None
 
@@ -83,12 +83,12 @@ class HttpPredictors(AbstractAsyncContextManager["HttpPredictors"]):
 
 
 def _address(pod: Body) -> str:
-    """Return where a pod listens: itself, for the model's port may have changed since."""
-    (port,) = (
-        port["containerPort"]
-        for container in pod["spec"]["containers"]
-        for port in container["ports"]
-        if port["name"] == "http"
-    )
+    """Return where a pod listens: it says so itself, for the model's port may have changed since.
+
+    Raises:
+        LookupError: It is no predictor.
+    """
+    containers = {container["name"]: container for container in pod["spec"]["containers"]}
+    port = containers["predictor"]["ports"][0]["containerPort"]
     ip: str = pod["status"].get("podIP", "")
     return f"http://[{ip}]:{port}" if ":" in ip else f"http://{ip}:{port}"

@@ -10,7 +10,7 @@ from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 from perennial_operator.applier import Applier
 from perennial_operator.build.cron_job import build_cron_job
-from perennial_operator.build.deployment import Release, build_deployment
+from perennial_operator.build.deployment import Release, build_deployment, follows
 from perennial_operator.build.job import build_job
 from perennial_operator.build.order import build_order
 from perennial_operator.build.secret import build_registry_secret
@@ -56,8 +56,11 @@ class Reconciler:
         self._rollouts = Rollouts(cluster, cache, registry, predictors, settings, registry_settings)
         self._runs = RunReader(cluster, cache)
 
-    async def reconcile(self, key: ModelKey) -> None:
+    async def reconcile(self, key: ModelKey) -> float | None:
         """Bring the cluster to what the model's resource and its registry say.
+
+        Returns:
+            In how many seconds to look again though nothing was heard; None: there is no need.
 
         Raises:
             Outage: Something does not answer; the model should be tried again soon.
@@ -66,17 +69,17 @@ class Reconciler:
         if raw is None:
             self._applier.forget(key)
             self._versions.forget(key)
-            return
+            return None
         if "deletionTimestamp" in raw["metadata"]:
             await self._finalize(key, raw)
-            return
+            return None
         try:
             model = PredictionModel.parse(raw)
         except UserError as error:
             await self._reporter.refuse(raw, Problem(Trouble.INVALID_SPEC, str(error)))
-            return
+            return None
         await self._finalizer.hold(raw, model.spec.deletion_policy)
-        await self._advance(model)
+        return await self._advance(model)
 
     async def _finalize(self, key: ModelKey, raw: Body) -> None:
         try:
@@ -89,7 +92,7 @@ class Reconciler:
             await self._reporter.refuse(raw, Problem(Trouble.REGISTRY_UNAVAILABLE, text))
             raise
 
-    async def _advance(self, model: PredictionModel) -> None:
+    async def _advance(self, model: PredictionModel) -> float | None:
         problems = Problems()
         training = training_memory(model)
         registry, plan = await self._rollouts.plan(model, problems)
@@ -119,6 +122,7 @@ class Reconciler:
         await self._reporter.report(model, state)
         if problems.outage is not None:
             raise problems.outage
+        return plan.look_again
 
     def _shared(self, model: PredictionModel) -> list[Body]:
         return [
@@ -181,15 +185,23 @@ class Reconciler:
         protected.update(registry.judgement.awaiting)
         if registry.choice.version is not None:
             protected.add(registry.choice.version)
-        proven = plan.memory.proven.release if plan.memory.proven else None
-        if proven is not None and registry.approved(proven):
-            serving = Serving(version=proven.version, digest=proven.digest)
-            if registry.snapshot.serving != serving:
-                await self._registry.set_serving(model.key, serving)
+        serves = _to_be_named(plan)
+        if serves is not None and serves != registry.named and registry.approved(serves):
+            serving = Serving(version=serves.version, digest=serves.digest)
+            await self._registry.set_serving(model.key, serving)
         limit = model.spec.rollout.history_limit
         if not expired(registry.snapshot.versions, limit=limit, protected=protected):
             return []
         return await self._registry.retain(model.key, limit=limit, protected=protected)
+
+
+def _to_be_named(rollout: RolloutPlan) -> Release | None:
+    """Return what the registry should say that serves: what rolled out; to pods that follow it,
+    what they should change to."""
+    attempt = rollout.attempt
+    if attempt is None or not follows(attempt.template):
+        attempt = rollout.memory.proven
+    return attempt.release if attempt is not None else None
 
 
 def _plan_training(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from perennial_core.identity import Version
 from perennial_core.registry import Failure, Registry
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
-from perennial_operator.build.deployment import build_settings_template
+from perennial_operator.build.deployment import Release, build_settings_template, follows
 from perennial_operator.build.metadata import selector
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster
 from perennial_operator.decide.rollout import (
+    Clock,
+    LiveDeployment,
     Phase,
     RolloutMemory,
     RolloutPlan,
@@ -22,6 +23,7 @@ from perennial_operator.decide.rollout import (
 )
 from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, Body, ObjectRef
 from perennial_operator.observe import (
+    answered_release,
     live_deployment,
     live_release,
     pod_problem,
@@ -62,13 +64,20 @@ class Rollouts:
         """Return what the registry says of the model, if it answers, and what should be done."""
         memory = rollout_memory(model)
         registry = await self._read(model, memory, problems)
-        plan = self._plan(model, memory, registry)
-        if plan.failed_release is not None:
-            version = plan.failed_release.version
-            if await self._record_failure(model, version, problems):
-                registry = await self._read(model, memory, problems)
-                plan = self._plan(model, memory, registry)
+        live = await self.live(model)
+        plan = self._plan(model, memory, registry, live)
+        failed = plan.failed_release
+        if failed is not None and await self._record_failure(model, failed, problems):
+            registry = await self._read(model, memory, problems)
+            plan = self._plan(model, memory, registry, live)
         return registry, await self._explained(model, memory, plan, problems)
+
+    async def live(self, model: PredictionModel) -> LiveDeployment | None:
+        """Return the model's Deployment as it lives; pods that follow the registry are asked."""
+        body = self.deployment(model)
+        asked = body is not None and follows(body["spec"]["template"])
+        reports = await self._predictors.reports(await self._pods(model)) if asked else ()
+        return live_deployment(body, tuple(map(answered_release, reports)))
 
     def deployment(self, model: PredictionModel) -> Body | None:
         """Return the model's Deployment as it lives."""
@@ -87,31 +96,42 @@ class Rollouts:
         return None
 
     def _plan(
-        self, model: PredictionModel, memory: RolloutMemory, registry: RegistryState | None
+        self,
+        model: PredictionModel,
+        memory: RolloutMemory,
+        registry: RegistryState | None,
+        live: LiveDeployment | None,
     ) -> RolloutPlan:
-        deployment, proven = self.deployment(model), memory.proven
-        deadline = model.spec.rollout.progress_deadline_seconds
+        proven, deadline = memory.proven, model.spec.rollout.progress_deadline_seconds
+        release = registry.target if registry else self._release_under_way(model, memory)
         settings = build_settings_template(model, self._settings, self._registry_settings)
         return plan_rollout(
-            Wish(registry.target if registry else live_release(deployment), settings),
+            Wish(release, settings),
             memory,
-            live_deployment(deployment),
+            live,
+            clock=Clock(datetime.now(UTC), timedelta(seconds=deadline)),
+            named=registry.named if registry else release,
             blame=registry is not None and self._reader.answered_for(deadline),
             lost=bool(registry and proven and not registry.retains(proven.release)),
         )
 
+    def _release_under_way(self, model: PredictionModel, memory: RolloutMemory) -> Release | None:
+        """Return what the pods were told last, for what is wanted now is not known."""
+        return memory.swap.release if memory.swap else live_release(self.deployment(model))
+
     async def _record_failure(
-        self, model: PredictionModel, version: Version, problems: Problems
+        self, model: PredictionModel, release: Release, problems: Problems
     ) -> bool:
         """Return whether the registry knows of it now: only then there is a way back."""
+        why = await self._why_late(model, release)
         failure = Failure(
             reason="ProgressDeadlineExceeded",
-            message=f"version {version} failed to roll out: {await self._why_not_ready(model)}",
+            message=f"version {release.version} failed to roll out: {why}",
             at=datetime.now(UTC),
             generation=model.metadata.generation,
         )
         with problems.of_registry():
-            await self._registry.record_failure(model.key, version, failure)
+            await self._registry.record_failure(model.key, release.version, failure)
             return True
         return False
 
@@ -119,18 +139,35 @@ class Rollouts:
         self, model: PredictionModel, memory: RolloutMemory, plan: RolloutPlan, problems: Problems
     ) -> RolloutPlan:
         """Say what the pods say of a failure."""
-        if plan.phase is Phase.STUCK:
-            problems.add(Trouble.ROLLOUT_FAILED, await self._why_not_ready(model))
-        if plan.memory.failed_settings not in (None, memory.failed_settings):
-            return without_settings(plan, await self._why_not_ready(model))
+        settings_failed = plan.memory.failed_settings not in (None, memory.failed_settings)
+        if plan.attempt is None or not (settings_failed or plan.phase is Phase.STUCK):
+            return plan
+        why = await self._why_late(model, plan.attempt.release)
+        if settings_failed:
+            return without_settings(plan, why)
+        problems.add(Trouble.ROLLOUT_FAILED, why)
         return plan
 
-    async def _why_not_ready(self, model: PredictionModel) -> str:
+    async def _why_late(self, model: PredictionModel, release: Release) -> str:
+        pods = await self._pods(model)
+        deployment = self.deployment(model)
+        deadline = model.spec.rollout.progress_deadline_seconds
+        what = "became ready"
+        why = pod_problem(pods)
+        if deployment is not None and follows(deployment["spec"]["template"]):
+            what = f"answered with version {release.version}"
+            why = await self._predictors.problem(pods) or why or await self._who_is_silent(pods)
+        why = with_remedy(why or "the pods say nothing", "spec.serving.resources.limits.memory")
+        return f"not all pods {what} within {deadline} s: {why}"
+
+    async def _who_is_silent(self, pods: list[Body]) -> str | None:
+        for report in await self._predictors.reports(pods):
+            if report.version is None:
+                return f"the operator gets no answer from pod {report.name} on /metrics"
+        return None
+
+    async def _pods(self, model: PredictionModel) -> list[Body]:
         labels = selector(model, "predictor")
-        pods = await self._cluster.pods(
+        return await self._cluster.pods(
             model.metadata.namespace, ",".join(f"{key}={value}" for key, value in labels.items())
         )
-        deadline = model.spec.rollout.progress_deadline_seconds
-        why = pod_problem(pods) or "the pods say nothing"
-        why = with_remedy(why, "spec.serving.resources.limits.memory")
-        return f"not all pods became ready within {deadline} s: {why}"

@@ -46,6 +46,12 @@ class RegistryState:
     latest: Manifest | None
     target: Release | None
 
+    @property
+    def named(self) -> Release | None:
+        """What the registry says that serves."""
+        serving = self.snapshot.serving
+        return Release(serving.version, serving.digest) if serving else None
+
     def latest_failure(self, serving: Release | None) -> Failure | None:
         """Return why the latest version does not serve, when its rollout failed."""
         if self.latest is None or (serving and serving.version == self.latest.version):

@@ -34,26 +34,27 @@ class Workers:
     async def _work(self) -> None:
         while True:
             async with self._queue.next() as key:
-                result = await self._reconcile(key)
+                result, look_again = await self._reconcile(key)
             RECONCILES.labels(result).inc()
             if result == "done":
                 self._failures.pop(key, None)
+                if look_again is not None:
+                    self._queue.request_later(key, look_again)
             else:
                 self._failures[key] = self._failures.get(key, 0) + 1
                 self._queue.request_later(key, backoff_seconds(self._failures[key]))
 
-    async def _reconcile(self, key: ModelKey) -> str:
-        """Return done, outage or error."""
+    async def _reconcile(self, key: ModelKey) -> tuple[str, float | None]:
+        """Return done, outage or error, and in how many seconds to look again once it is done."""
         with RECONCILE_SECONDS.time():
             try:
-                await self._reconciler.reconcile(key)
+                return "done", await self._reconciler.reconcile(key)
             except (Outage, UserError) as error:
                 _log.warning("reconcile put off", model=str(key), error=str(error))
-                return "outage"
+                return "outage", None
             except Exception:  # noqa: BLE001 - one model's defect must not stop the others
                 _log.exception("reconcile failed", model=str(key))
-                return "error"
-        return "done"
+                return "error", None
 
 
 def backoff_seconds(failures: int) -> float:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from builders import NOW
 from operator_models import MINIMAL, Body, merged, operator_settings, read_model, redis_settings
 
 from perennial_core.identity import Digest, Version
@@ -17,6 +18,7 @@ from perennial_operator.build.deployment import (
 )
 from perennial_operator.build.metadata import content_hash
 from perennial_operator.decide.rollout import Attempt, Pin, Progress, RolloutMemory
+from perennial_operator.decide.swap import Swap
 from perennial_operator.observe import (
     FinishedRun,
     is_degraded,
@@ -182,6 +184,11 @@ PINNED = merged(MINIMAL, rollout={"pinnedVersion": 3})
             MINIMAL,
             {**PROVEN, "failedSettings": "h", "failure": "why"},
             RolloutMemory(Attempt(TEMPLATE, RELEASE), "h", "why"),
+        ),
+        (
+            MINIMAL,
+            {"swapping": {"version": 4, "digest": "sha256:4", "since": "2026-01-01T00:00:00Z"}},
+            RolloutMemory(swap=Swap(RELEASE, NOW)),
         ),
         (PINNED, {}, RolloutMemory(pin=Pin(Version(3), 9))),
         (PINNED, PIN, RolloutMemory(pin=Pin(Version(3), 5))),

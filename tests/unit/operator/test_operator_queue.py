@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from operator_bench import running
+
 from perennial_core.identity import ModelKey
 from perennial_operator.queue import ModelQueue
-from perennial_operator.workers import backoff_seconds
+from perennial_operator.reconciler import Reconciler
+from perennial_operator.workers import Workers, backoff_seconds
 
 ONE, OTHER = ModelKey("shop", "one"), ModelKey("shop", "other")
 
@@ -117,3 +120,24 @@ def test_waiting_after_failures_grows_to_a_minute() -> None:
 
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (1.0, 60.0)
+
+
+async def test_a_model_that_has_to_be_looked_at_again_comes_by_itself_until_it_has_not() -> None:
+    queue, seen = ModelQueue(), asyncio.Queue[ModelKey]()
+    waits = iter([0.01, 0.01, None])
+
+    class Looks(Reconciler):
+        def __init__(self) -> None:
+            """It needs nothing."""
+
+        async def reconcile(self, key: ModelKey) -> float | None:
+            seen.put_nowait(key)
+            return next(waits)
+
+    async with running(Workers(Looks(), queue, count=2).run()):
+        queue.request(ONE)
+        async with asyncio.timeout(5):
+            assert [await seen.get() for _ in range(3)] == [ONE] * 3
+        await asyncio.sleep(0.1)
+
+    assert seen.empty()

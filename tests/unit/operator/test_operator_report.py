@@ -25,6 +25,7 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
 )
+from perennial_operator.decide.swap import Swap
 from perennial_operator.decide.training import LastRun, TrainingMemory
 from perennial_operator.report.conditions import Condition, conditions
 from perennial_operator.report.events import ModelEvent, events
@@ -229,7 +230,11 @@ def test_a_registry_that_counts_anew_has_lost_the_version_of_the_same_number() -
 
 def every_state() -> list[ModelState]:
     """Return all combinations of what a reconcile may find out."""
-    memories = [RolloutMemory(), MEMORY, RolloutMemory(PROVEN, "h", "why", Pin(Version(3), 2))]
+    memories = [
+        RolloutMemory(),
+        MEMORY,
+        RolloutMemory(PROVEN, "h", "why", Pin(Version(3), 2), Swap(V4, NOW)),
+    ]
     plans = [
         RolloutPlan(phase, memory, None if phase is Phase.NOTHING_TO_SERVE else PROVEN)
         for phase, memory in itertools.product(Phase, memories)

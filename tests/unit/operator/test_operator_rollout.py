@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
+from builders import NOW
 from operator_models import MINIMAL, Body, merged, operator_settings, read_model, redis_settings
 
 from perennial_core.identity import Digest, Version
@@ -17,6 +19,7 @@ from perennial_operator.build.deployment import (
 from perennial_operator.build.metadata import content_hash
 from perennial_operator.decide.rollout import (
     Attempt,
+    Clock,
     LiveDeployment,
     Phase,
     Progress,
@@ -50,6 +53,13 @@ def live(
 ) -> LiveDeployment:
     same = progress is Progress.COMPLETE if uniform is None else uniform
     return LiveDeployment(content_hash(of.template), progress, same, replicas=1, ready=ready)
+
+
+def planned(
+    wish: Wish, memory: RolloutMemory, live: LiveDeployment | None, *, blame: bool, lost: bool
+) -> RolloutPlan:
+    clock = Clock(NOW, timedelta(seconds=60))
+    return plan_rollout(wish, memory, live, clock=clock, named=None, blame=blame, lost=lost)
 
 
 FIRST = attempt(OLD, V1)
@@ -333,7 +343,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_next_step_of_a_rollout(case: Case) -> None:
-    plan = plan_rollout(case.wish, case.memory, case.live, blame=case.blame, lost=case.lost)
+    plan = planned(case.wish, case.memory, case.live, blame=case.blame, lost=case.lost)
 
     assert plan == RolloutPlan(
         case.phase, case.remembers, case.attempt, case.failed, forgiven=not case.blame
@@ -343,9 +353,7 @@ def test_the_next_step_of_a_rollout(case: Case) -> None:
 def test_settings_that_fail_are_remembered_before_anything_goes_back() -> None:
     rolling = attempt(NEW, V1)
 
-    plan = plan_rollout(
-        Wish(V2, NEW), PROVEN, live(rolling, Progress.FAILED), blame=True, lost=False
-    )
+    plan = planned(Wish(V2, NEW), PROVEN, live(rolling, Progress.FAILED), blame=True, lost=False)
 
     assert (plan.phase, plan.attempt, plan.failed_release) == (Phase.ROLLING_OUT, rolling, None)
     assert plan.memory.failed_settings == settings_hash(NEW)
@@ -360,7 +368,7 @@ def test_settings_that_the_api_server_refuses_are_not_tried_again() -> None:
     memory = without_settings(plan, "the API server refuses: cpu").memory
 
     assert memory.failed_settings == settings_hash(NEW)
-    following = plan_rollout(
+    following = planned(
         Wish(V2, NEW), memory, live(FIRST, Progress.COMPLETE), blame=True, lost=False
     )
     assert following.attempt == attempt(OLD, V2)
@@ -383,8 +391,6 @@ def test_a_release_of_the_same_number_and_other_content_rolls_out() -> None:
     """A registry that lost its data counts anew."""
     other = replace(V1, digest=Digest("sha256:" + "f" * 64))
 
-    plan = plan_rollout(
-        Wish(other, OLD), PROVEN, live(FIRST, Progress.COMPLETE), blame=True, lost=True
-    )
+    plan = planned(Wish(other, OLD), PROVEN, live(FIRST, Progress.COMPLETE), blame=True, lost=True)
 
     assert plan.attempt == attempt(OLD, other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from builders import NOW
 from hypothesis import given, settings
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from perennial_core.decisions import choose
 from perennial_core.identity import Digest, Version
 from perennial_core.registry import Answer, Decision, Failure
-from perennial_operator.build.deployment import Release, settings_hash
+from perennial_operator.build.deployment import Release, follows, settings_hash
 from perennial_operator.build.metadata import content_hash
 from perennial_operator.decide.rollout import (
     Attempt,
+    Clock,
     LiveDeployment,
     Phase,
     Pin,
@@ -30,12 +32,16 @@ from perennial_operator.kinds import Body
 BAD_VERSIONS = {3, 4, 6}
 BAD_SETTINGS = {"b", "d"}
 ENOUGH_STEPS = 60
+DEADLINE = timedelta(seconds=60)
+RELEASE_VARIABLES = ("PERENNIAL_DIGEST", "PERENNIAL_VERSION")
 
 APPROVED = Decision(verdict=Answer.APPROVED, by="the gate", reason="it passed", at=NOW)
 
 
-def template(name: str) -> Body:
-    container = {"name": "predictor", "env": [{"name": "SETTINGS", "value": name}]}
+def template(name: str, *, hot: bool = False) -> Body:
+    """Return a pod template; a hot one has no place for a release, and follows the registry."""
+    told = [] if hot else [{"name": variable, "value": ""} for variable in RELEASE_VARIABLES]
+    container = {"name": "predictor", "env": [*told, {"name": "SETTINGS", "value": name}]}
     return {"metadata": {"labels": {}}, "spec": {"containers": [container]}}
 
 
@@ -47,13 +53,18 @@ def release(number: int, epoch: int) -> Release:
 class World:
     """The cluster, the registry and the operator's memory of one model."""
 
+    now: datetime = NOW
     wanted: str = "a"
+    hot: bool = False
+    """Whether the strategy is HotSwap."""
     pin: Pin | None = None
     generation: int = 1
     epoch: int = 0
     """Rises when the registry loses its data, and counts versions anew."""
     versions: dict[Version, Release] = field(default_factory=dict)
     failures: dict[Version, Failure] = field(default_factory=dict)
+    serving: Release | None = None
+    """What the registry names to pods that follow it."""
     answers: bool = True
     answers_long_enough: bool = True
     """Whether the Deployment controller had the time of a deadline since the registry answers."""
@@ -63,7 +74,17 @@ class World:
     progress: Progress = Progress.PROGRESSING
     complete: set[str] = field(default_factory=set)
     """Templates that were once seen complete."""
+    pods: dict[str, list[Release | None]] = field(default_factory=dict)
+    """What pods that follow answer with, by their template; None: they are not ready."""
+    answered: set[Release] = field(default_factory=set)
+    """What all of them answered with at some time."""
     given_up: set[Release] = field(default_factory=set)
+
+    def seen(self) -> tuple[object, ...]:
+        """Return all that may still change."""
+        pods = {of: tuple(answers) for of, answers in self.pods.items()}
+        state = (self.deployed, self.progress, self.memory, self.serving)
+        return (*state, pods, dict(self.failures))
 
     # What people, trainers and outages do
 
@@ -76,6 +97,10 @@ class World:
         self.wanted = name
         self.generation += 1
 
+    def change_strategy(self) -> None:
+        self.hot = not self.hot
+        self.generation += 1
+
     def pin_to(self, number: int | None) -> None:
         self.generation += 1
         if number is None:
@@ -85,32 +110,58 @@ class World:
             self.given_up -= {self.versions[v] for v in self.versions if v == number}
 
     def lose_data(self) -> None:
-        self.versions, self.failures, self.epoch = {}, {}, self.epoch + 1
+        self.versions, self.failures, self.serving, self.epoch = {}, {}, None, self.epoch + 1
 
     def scale(self, replicas: int) -> None:
         self.replicas = replicas
         self.progress = Progress.UNOBSERVED
 
     def delete_deployment(self) -> None:
-        self.deployed = None
+        self.deployed, self.pods = None, {}
 
     # The Deployment controller
 
     def control(self, patient: bool) -> None:
         """Take a step: pods get ready where they can; where not, the deadline passes."""
         self.answers_long_enough = self.answers
+        self.now += timedelta(seconds=1) if patient else DEADLINE
         if self.deployed is None:
             return
+        self._control_pods(everywhere=not patient)
         if self.replicas == 0:
-            self.progress = Progress.SCALED_TO_ZERO
+            self.progress, self.pods = Progress.SCALED_TO_ZERO, {}
         elif self._works(self.deployed):
             self.progress = Progress.COMPLETE
             self.complete.add(content_hash(self.deployed.template))
+            self.pods = {h: pods for h, pods in self.pods.items() if h == self._hash()}
         else:
             self.progress = Progress.PROGRESSING if patient else Progress.FAILED
 
+    def _control_pods(self, everywhere: bool) -> None:
+        """Let pods that follow change to what the registry names: all of them, or the first."""
+        assert self.deployed is not None
+        if follows(self.deployed.template):
+            self.pods.setdefault(self._hash(), [None, None])
+        able = self.serving is not None and self.serving.version not in BAD_VERSIONS
+        if able and self.answers and self.serving in self.versions.values():
+            for pods in self.pods.values():
+                pods[:] = [self.serving, self.serving if everywhere else pods[1]]
+        if all_answers := set(self.answers_of_pods()):
+            self.answered |= all_answers if len(all_answers) == 1 else set()
+
+    def answers_of_pods(self) -> list[Release]:
+        if self.deployed is None or not follows(self.deployed.template):
+            return []
+        return [answer for pods in self.pods.values() for answer in pods if answer is not None]
+
+    def _hash(self) -> str:
+        assert self.deployed is not None
+        return content_hash(self.deployed.template)
+
     def _works(self, attempt: Attempt) -> bool:
         name = settings_name(attempt)
+        if follows(attempt.template):
+            return name not in BAD_SETTINGS and None not in self.pods[self._hash()]
         loadable = self.answers and attempt.release in self.versions.values()
         runs_already = content_hash(attempt.template) in self.complete
         able = attempt.release.version not in BAD_VERSIONS and name not in BAD_SETTINGS
@@ -131,21 +182,32 @@ class World:
             plan = self._plan()
             assert plan.failed_release is None
         self._apply(plan)
+        self._name(plan)
         if not crashes:
             self._remember(plan.memory)
         return plan
 
+    def _name(self, plan: RolloutPlan) -> None:
+        """Tell the registry what serves."""
+        attempt = plan.attempt
+        if attempt is None or not follows(attempt.template):
+            attempt = plan.memory.proven
+        if self.answers and attempt is not None and attempt.release in self.versions.values():
+            self.serving = attempt.release
+
     def _remember(self, memory: RolloutMemory) -> None:
-        if memory.proven is not None:
+        if memory.proven is not None and follows(memory.proven.template):
+            assert memory.proven.release in self.answered, "what is proven was so"
+        elif memory.proven is not None:
             assert content_hash(memory.proven.template) in self.complete, "what is proven was so"
         if memory.failed_settings is not None:
-            bad = [settings_hash(template(name)) for name in BAD_SETTINGS]
+            bad = [settings_hash(template(name, hot=self.hot)) for name in BAD_SETTINGS]
             assert memory.failed_settings in bad, "only settings that cannot run are to blame"
-            assert memory.failed_settings == settings_hash(template(self.wanted))
+            assert memory.failed_settings == settings_hash(self._wanted())
         self.memory = memory
 
     def _plan(self) -> RolloutPlan:
-        proven, target = self.memory.proven, self.deployed.release if self.deployed else None
+        proven, target = self.memory.proven, self._under_way()
         if self.answers:
             choice = choose(
                 retained=list(self.versions),
@@ -157,14 +219,25 @@ class World:
             )
             target = self.versions.get(choice.version) if choice.version else None
         return plan_rollout(
-            Wish(target, template(self.wanted)),
+            Wish(target, self._wanted()),
             self.memory,
             self._live(),
+            clock=Clock(self.now, DEADLINE),
+            named=self.serving if self.answers else target,
             blame=self.answers_long_enough,
             lost=self.answers
             and proven is not None
             and proven.release not in self.versions.values(),
         )
+
+    def _wanted(self) -> Body:
+        return template(self.wanted, hot=self.hot)
+
+    def _under_way(self) -> Release | None:
+        if self.memory.swap is not None:
+            return self.memory.swap.release
+        told = self.deployed is not None and not follows(self.deployed.template)
+        return self.deployed.release if self.deployed and told else None
 
     def _live(self) -> LiveDeployment | None:
         if self.deployed is None:
@@ -172,16 +245,19 @@ class World:
         return LiveDeployment(
             content_hash(self.deployed.template),
             self.progress,
-            uniform=self.progress is Progress.COMPLETE,
+            uniform=self.progress is Progress.COMPLETE or set(self.pods) == {self._hash()},
             replicas=self.replicas,
             ready=self.replicas,
+            answers=self.answers_of_pods(),
         )
 
     def _apply(self, plan: RolloutPlan) -> None:
         if plan.attempt is None or plan.attempt == self.deployed:
             return
         self._check(plan.attempt, plan.memory)
-        self.deployed, self.progress = plan.attempt, Progress.UNOBSERVED
+        if self.deployed is None or self.deployed.template != plan.attempt.template:
+            self.progress = Progress.UNOBSERVED
+        self.deployed = plan.attempt
 
     def _check(self, attempt: Attempt, memory: RolloutMemory) -> None:
         """What holds of every template that is ever applied."""
@@ -190,7 +266,7 @@ class World:
             return
         if attempt == proven:
             return
-        same_settings = settings_name(attempt) == settings_name(proven)
+        same_settings = settings_hash(attempt.template) == settings_hash(proven.template)
         assert same_settings or attempt.release == proven.release, "one cause for each failure"
         assert attempt.release not in self.given_up, "a version that failed is not tried again"
         assert settings_hash(attempt.template) != memory.failed_settings, "nor are settings"
@@ -216,6 +292,7 @@ def answer(world: World, answers: bool) -> None:
 EFFECTS: dict[str, Callable[[World, int], None]] = {
     "publish": lambda world, _: world.publish(),
     "edit": lambda world, number: world.edit("abcd"[number % 4]),
+    "strategy": lambda world, _: world.change_strategy(),
     "pin": lambda world, number: world.pin_to(number or None),
     "away": lambda world, _: answer(world, False),
     "back": lambda world, _: answer(world, True),
@@ -245,10 +322,10 @@ EVENTS = st.lists(
 def settle(world: World) -> RolloutPlan:
     """Let everything come to rest, and return the last plan."""
     for _ in range(ENOUGH_STEPS):
-        before = (world.deployed, world.progress, world.memory, dict(world.failures))
+        before = world.seen()
         world.control(patient=False)
         plan = world.reconcile()
-        if before == (world.deployed, world.progress, world.memory, world.failures):
+        if before == world.seen():
             return plan
     raise AssertionError("it never comes to rest")
 
@@ -268,6 +345,8 @@ def test_whatever_happens_it_settles_on_what_is_proven_or_says_that_nothing_work
 
     if plan.phase is Phase.ROLLED_OUT:
         assert world.deployed == world.memory.proven == plan.attempt
+        assert plan.attempt is not None
+        assert set(world.answers_of_pods()) <= {plan.attempt.release}
     elif plan.phase is Phase.NOTHING_TO_SERVE:
         assert not world.versions or world.pin is not None
         assert world.memory.proven is None
@@ -298,10 +377,13 @@ def test_once_something_works_the_best_that_works_serves_in_the_end(events: list
     able = [version for version in world.versions if version not in BAD_VERSIONS]
     assert world.deployed.release.version == max(able)
     wanted = world.wanted
+    if follows(world.deployed.template):
+        assert world.answers_of_pods() == [world.deployed.release, world.deployed.release]
     if wanted not in BAD_SETTINGS:
         assert settings_name(world.deployed) == wanted
+        assert follows(world.deployed.template) is world.hot
     else:
-        assert world.memory.failed_settings == settings_hash(template(wanted))
+        assert world.memory.failed_settings == settings_hash(template(wanted, hot=world.hot))
 
 
 def test_a_pin_tries_a_failed_version_once_more() -> None:

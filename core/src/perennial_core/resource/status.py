@@ -51,6 +51,12 @@ class TrainingStatus(Part):
     ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
 
 
+class SwapStatus(VersionStatus):
+    """A version that the pods were told to change to."""
+
+    since: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
 class RolloutStatus(Part):
     """To what a failed rollout goes back, and what is not tried again."""
 
@@ -67,6 +73,8 @@ class RolloutStatus(Part):
     """The version that spec.rollout.pinnedVersion names."""
     pinned_generation: int | None = None
     """The generation of the resource that pinned it."""
+    swapping: SwapStatus | None = None
+    """With strategy HotSwap: the version that not all pods answer with yet."""
 
 
 class PredictionModelStatus(Part):

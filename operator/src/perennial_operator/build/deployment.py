@@ -2,7 +2,8 @@
 
 Its pod template is made in two steps: the settings (spec.serving, images), and the release that it
 serves. So a settings change can be rolled with the release that serves, and a release with the
-settings that work.
+settings that work. With the strategy HotSwap it names no release: such pods serve what the registry
+says, as that changes.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ class Release:
     digest: Digest
 
 
+_NO_RELEASE = Release(Version(0), Digest(""))
+
+
 def build_deployment(
     model: PredictionModel,
     template: Body,
@@ -80,7 +84,16 @@ def build_deployment(
 def build_settings_template(
     model: PredictionModel, settings: OperatorSettings, registry: RegistrySettings
 ) -> Body:
-    """Return the pod template but for the release."""
+    """Return the pod template but for the release; with HotSwap it has no place for one."""
+    template = _settings_template(model, settings, registry)
+    if model.spec.rollout.strategy is Strategy.HOT_SWAP:
+        return template
+    return _naming(template, _NO_RELEASE)
+
+
+def _settings_template(
+    model: PredictionModel, settings: OperatorSettings, registry: RegistrySettings
+) -> Body:
     custom = model.spec.serving.pod_template
     annotations = {
         **(custom.annotations or {}),
@@ -108,8 +121,21 @@ def build_settings_template(
     }
 
 
+def follows(template: Body) -> bool:
+    """Return whether pods with this template serve what the registry says."""
+    (container,) = template["spec"]["containers"]
+    return _VERSION_VARIABLE not in {variable["name"] for variable in container["env"]}
+
+
 def with_release(template: Body, release: Release) -> Body:
-    """Return the pod template for this release, whatever release it was for."""
+    """Return the pod template for this release, whatever release it was for.
+
+    One that follows the registry stays as it is.
+    """
+    return template if follows(template) else _naming(template, release)
+
+
+def _naming(template: Body, release: Release) -> Body:
     metadata, spec = template["metadata"], template["spec"]
     (container,) = spec["containers"]
     wanted = variables(_release_environment(release))
@@ -125,7 +151,7 @@ def with_release(template: Body, release: Release) -> Body:
 
 def settings_hash(template: Body) -> str:
     """Return the hash of a pod template's settings: the same for every release."""
-    return content_hash(with_release(template, Release(Version(0), Digest(""))))
+    return content_hash(with_release(template, _NO_RELEASE))
 
 
 @lru_cache(maxsize=4096)
@@ -133,6 +159,9 @@ def _release_environment(release: Release) -> dict[str, str]:
     return environment(
         PredictorSettings.model_construct(version=release.version, digest=release.digest)
     )
+
+
+(_VERSION_VARIABLE,) = environment(PredictorSettings.model_construct(version=0))
 
 
 def _container(model: PredictionModel, settings: OperatorSettings) -> Body:

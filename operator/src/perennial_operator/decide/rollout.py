@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from perennial_core.identity import Version
-from perennial_operator.build.deployment import Release, settings_hash, with_release
+from perennial_operator.build.deployment import Release, follows, settings_hash, with_release
 from perennial_operator.build.metadata import content_hash
+from perennial_operator.decide.swap import (
+    LOOK_AGAIN_SECONDS,
+    Answers,
+    Swap,
+    all_serve,
+    begun,
+    none_differs,
+)
 from perennial_operator.kinds import Body
 
 
@@ -33,11 +42,13 @@ class LiveDeployment:
     """Whether every pod that there is has this template."""
     replicas: int
     ready: int
+    answers: Answers = ()
+    """What the ready pods answer with; asked of pods that follow the registry."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A pod template and the release that it serves."""
+    """A pod template, and the release that its pods are told or that the registry names them."""
 
     template: Body
     release: Release
@@ -63,6 +74,8 @@ class RolloutMemory:
     """What came of them."""
     pin: Pin | None = None
     """What the spec pins."""
+    swap: Swap | None = None
+    """The release that pods which follow the registry are changing to."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +111,34 @@ class RolloutPlan:
     """A release that just failed: once the registry knows, it is the target no more."""
     forgiven: bool = False
     """Whether a passed deadline is not held against what is rolled out."""
+    look_again: float | None = None
+    """In how many seconds to look again; None: when something happens."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """By when a version has to serve."""
+
+    now: datetime
+    deadline: timedelta
+    """``spec.rollout.progressDeadlineSeconds``."""
+
+    def is_late(self, swap: Swap) -> bool:
+        return self.now - swap.since >= self.deadline
+
+    def seconds_left(self, swap: Swap) -> float:
+        return max(1.0, (swap.since + self.deadline - self.now).total_seconds())
 
 
 def plan_rollout(
-    wish: Wish, memory: RolloutMemory, live: LiveDeployment | None, *, blame: bool, lost: bool
+    wish: Wish,
+    memory: RolloutMemory,
+    live: LiveDeployment | None,
+    *,
+    clock: Clock,
+    named: Release | None,
+    blame: bool,
+    lost: bool,
 ) -> RolloutPlan:
     """Return the next step towards what should serve in the end.
 
@@ -110,10 +147,14 @@ def plan_rollout(
     pods still run. A step that gives something to remember changes nothing else: the step that
     builds on it comes next, so that nothing is forgotten when the operator ends in between.
 
+    Pods that follow the registry change their version by themselves once the Deployment is settled.
+
     Args:
         wish: What should serve in the end.
         memory: What was remembered.
         live: The Deployment as it is.
+        clock: For pods that follow the registry; of others Kubernetes keeps the time.
+        named: What the registry tells pods that follow it, as far as is known.
         blame: Whether a passed deadline is the fault of what is rolled out. It is not while the
             registry, from which the pods load, is away or has only just returned.
         lost: Whether the registry no longer has the proven release, so that no new pod can load it.
@@ -123,6 +164,21 @@ def plan_rollout(
     attempt = _next_attempt(wish, memory, lost)
     if attempt is None:
         return RolloutPlan(Phase.NOTHING_TO_SERVE, memory)
+    if follows(attempt.template):
+        memory, attempt, live = _following(memory, attempt, live, clock, named)
+    else:
+        memory = replace(memory, swap=None)
+    return _next_step(wish, memory, attempt, live, clock, blame)
+
+
+def _next_step(
+    wish: Wish,
+    memory: RolloutMemory,
+    attempt: Attempt,
+    live: LiveDeployment | None,
+    clock: Clock,
+    blame: bool,
+) -> RolloutPlan:
     if live is None or live.template_hash != content_hash(attempt.template):
         return RolloutPlan(Phase.ROLLING_OUT, memory, attempt)
     if live.progress is Progress.UNOBSERVED:
@@ -132,11 +188,69 @@ def plan_rollout(
     if live.progress is Progress.COMPLETE:
         return _completed(wish, memory, attempt)
     if attempt == memory.proven and live.uniform:
-        return RolloutPlan(Phase.ROLLED_OUT, memory, attempt)  # pods that come and go roll nothing
+        # pods that come and go roll nothing
+        return RolloutPlan(Phase.ROLLED_OUT, replace(memory, swap=None), attempt)
     late = live.progress is Progress.FAILED
     if late and blame:
         return _failed(memory, attempt)
-    return RolloutPlan(Phase.ROLLING_OUT, memory, attempt, forgiven=late)
+    again = _until_next_look(memory, live, clock)
+    return RolloutPlan(Phase.ROLLING_OUT, memory, attempt, forgiven=late, look_again=again)
+
+
+def _following(
+    memory: RolloutMemory,
+    attempt: Attempt,
+    live: LiveDeployment | None,
+    clock: Clock,
+    named: Release | None,
+) -> tuple[RolloutMemory, Attempt, LiveDeployment | None]:
+    """Return the attempt where pods follow the registry, and the Deployment in whose progress it
+    counts what they answer with.
+
+    The version changes once the Deployment is settled: until then the incumbent serves, unless the
+    registry names the other one already.
+    """
+    proven, settled = memory.proven, _is_settled(memory, attempt, live)
+    idle = live is not None and live.progress is Progress.SCALED_TO_ZERO
+    if proven is not None and not settled and (idle or named != attempt.release):
+        attempt = replace(attempt, release=proven.release)
+    if live is None or live.progress is Progress.UNOBSERVED:
+        return memory, attempt, live
+    changes = proven is None or attempt.release != proven.release
+    if idle or not (settled or changes):
+        return replace(memory, swap=None), attempt, live
+    swap = begun(memory.swap, attempt.release, clock.now) if named == attempt.release else None
+    live = _as_answered(live, attempt.release, settled, late=bool(swap and clock.is_late(swap)))
+    return replace(memory, swap=swap), attempt, live
+
+
+def _is_settled(memory: RolloutMemory, attempt: Attempt, live: LiveDeployment | None) -> bool:
+    """Return whether the pods that there are have the template; some may be missing."""
+    if live is None or live.template_hash != content_hash(attempt.template):
+        return False
+    if live.progress in (Progress.UNOBSERVED, Progress.SCALED_TO_ZERO):
+        return False
+    proven = memory.proven is not None and memory.proven.template == attempt.template
+    return live.progress is Progress.COMPLETE or (proven and live.uniform)
+
+
+def _as_answered(
+    live: LiveDeployment, release: Release, settled: bool, late: bool
+) -> LiveDeployment:
+    if settled and all_serve(release, live.answers):
+        progress = Progress.COMPLETE
+    else:
+        progress = Progress.FAILED if late else Progress.PROGRESSING
+    return replace(
+        live, progress=progress, uniform=live.uniform and none_differs(release, live.answers)
+    )
+
+
+def _until_next_look(memory: RolloutMemory, live: LiveDeployment, clock: Clock) -> float | None:
+    """Return in how many seconds to ask the pods again; Kubernetes tells when they get ready."""
+    if live.answers:
+        return LOOK_AGAIN_SECONDS
+    return clock.seconds_left(memory.swap) if memory.swap else None
 
 
 def _without_settled_failure(wish: Wish, memory: RolloutMemory) -> RolloutMemory:
@@ -161,7 +275,7 @@ def _next_attempt(wish: Wish, memory: RolloutMemory, lost: bool) -> Attempt | No
 
 def _completed(wish: Wish, memory: RolloutMemory, attempt: Attempt) -> RolloutPlan:
     """Remember the attempt as proven; the next one follows where there is one."""
-    proven = replace(memory, proven=attempt)
+    proven = replace(memory, proven=attempt, swap=None)
     last = attempt == memory.proven or _next_attempt(wish, proven, lost=False) == attempt
     return RolloutPlan(Phase.ROLLED_OUT if last else Phase.ROLLING_OUT, proven, attempt)
 

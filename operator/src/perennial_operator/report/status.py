@@ -88,6 +88,9 @@ def _rollout(memory: RolloutMemory) -> Body | None:
             "pinnedVersion": int(memory.pin.version),
             "pinnedGeneration": memory.pin.generation,
         }
+    if memory.swap is not None:
+        release, since = memory.swap.release, timestamp(memory.swap.since)
+        stored["swapping"] = {**_release(release.version, release.digest), "since": since}
     return stored or None
 
 
