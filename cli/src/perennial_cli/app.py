@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from perennial_cli.commands.decide import approve, deny
 from perennial_cli.commands.demo import demo
 from perennial_cli.commands.diff import diff
+from perennial_cli.commands.pin import pin, rollback, unpin
+from perennial_cli.commands.promote import promote
 from perennial_cli.commands.run import run
 from perennial_cli.commands.show import show
 from perennial_cli.commands.status import status
+from perennial_cli.commands.train import train
 from perennial_cli.commands.versions import versions
 
 app = typer.Typer(
@@ -19,5 +23,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (status, versions, show, diff, run, demo):
+COMMANDS = (
+    *(status, versions, show, diff),
+    *(train, approve, deny, pin, unpin, rollback, promote),
+    *(run, demo),
+)
+for command in COMMANDS:
     app.command()(command)

@@ -12,3 +12,7 @@ ModelArgument = Annotated[
 ]
 
 VersionOption = Annotated[int | None, typer.Option("--version", help="Which version.", min=1)]
+
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why, for those who come later.", show_default=False)
+]

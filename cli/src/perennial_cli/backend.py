@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from perennial_cli.progress import Asked
 from perennial_cli.views import ModelDetails, ModelView, VersionView
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
-from perennial_core.registry import Registry
+from perennial_core.registry import Answer, Registry
 
 
 class Backend(Protocol):
@@ -29,6 +30,23 @@ class Backend(Protocol):
 
     async def versions(self, name: str | None) -> list[VersionView]:
         """Return a model's retained versions, newest first."""
+
+    async def train(self, name: str | None) -> Asked:
+        """Ask for a run."""
+
+    async def decide(
+        self, name: str | None, version: int, verdict: Answer, reason: str
+    ) -> VersionView:
+        """Decide on a version that awaits approval, and return it."""
+
+    async def pin(self, name: str | None, version: int | None) -> ModelView:
+        """Pin a version, or with None none, and return the model."""
+
+    async def promote(self, name: str | None, version: int | None) -> Asked:
+        """Take over a version of the model that promotion.from names, or with None what serves."""
+
+    async def source(self, name: str | None) -> ModelView | None:
+        """Return the model that promotion.from names; None: it is not where this one is."""
 
     def registry(self, name: str | None) -> AbstractAsyncContextManager[tuple[ModelKey, Registry]]:
         """Open the registry that holds a model's versions."""

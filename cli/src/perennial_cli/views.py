@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from perennial_core.decisions import State
+from perennial_core.identity import ModelKey
 from perennial_core.manifest import Record
 
 ON_THE_WAY = (State.CANDIDATE, State.AWAITING_APPROVAL, State.APPROVED)
@@ -102,6 +103,10 @@ class ModelView(Record):
     """The last request for a run that was acted on."""
     trial: dict[str, Any] | None = None
     """What is known of a version on trial."""
+
+    @property
+    def key(self) -> ModelKey:
+        return ModelKey(self.namespace, self.name)
 
     def condition(self, kind: str) -> ConditionView | None:
         """Return the condition of this type."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -42,23 +39,3 @@ class Where:
         given = {"--context": self.context, "--kubeconfig": self.kubeconfig, "--as": self.user}
         options = [part for name, value in given.items() if value for part in (name, value)]
         return Kubectl(tuple(options), self.namespace)
-
-
-def located(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of Where, in the place of its parameter ``where``."""
-    names = [field.name for field in fields(Where)]
-
-    @wraps(command)
-    def with_options(**given: Any) -> None:
-        where = Where(**{name: given.pop(name) for name in names})
-        command(**given, where=where)
-
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    options = inspect.signature(Where, eval_str=True).parameters.values()
-    parameters = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in (*(item for item in own if item.name != "where"), *options)
-    ]
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {item.name: item.annotation for item in parameters}
-    return with_options

@@ -13,6 +13,7 @@ from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, NotFound
 from perennial_operator.kinds import FIELD_MANAGER, PREDICTION_MODEL, Body
 from perennial_operator.report.events import ModelEvent, events
+from perennial_operator.report.pins import pin_events
 from perennial_operator.report.status import build_status, refused_status
 from perennial_operator.state import ModelState, Problem
 
@@ -31,7 +32,8 @@ class Reporter:
         """Report what a reconcile found out, unless another model of the name took its place."""
         raw = self._cache.model(model.key)
         if raw is not None and raw["metadata"]["uid"] == model.metadata.uid:
-            await self._write(raw, build_status(model, state, _now()))
+            before, status = raw.get("status", {}), build_status(model, state, _now())
+            await self._write(raw, status, *pin_events(model.spec.rollout, before, status))
 
     async def refuse(self, raw: Body, problem: Problem) -> None:
         """Report a model with which nothing can be done."""
@@ -45,7 +47,7 @@ class Reporter:
         if raw is not None and raw["metadata"]["uid"] == model.metadata.uid:
             await self._post(raw, event)
 
-    async def _write(self, raw: Body, status: Body) -> None:
+    async def _write(self, raw: Body, status: Body, *further: ModelEvent) -> None:
         before = raw.get("status", {})
         if status == before:
             return
@@ -53,7 +55,7 @@ class Reporter:
             self._cache.put_model(await self._cluster.report(PREDICTION_MODEL, raw, status))
         except NotFound:
             return  # deleted meanwhile
-        for event in events(before, status):
+        for event in (*further, *events(before, status)):
             await self._post(raw, event)
 
     async def _post(self, raw: Body, event: ModelEvent) -> None:

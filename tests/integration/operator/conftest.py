@@ -6,13 +6,15 @@ import json
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import kubectl
 import pytest
+import yaml
+from chart_rendering import of_kind, render
 from kubernetes.aio import client, config
 from operator_bench import Bench, CountingCluster, Kubelet, running
 
@@ -82,6 +84,39 @@ def bench(
     api: CountingCluster, registry: Registry, registry_settings: RegistrySettings, namespace: str
 ) -> Bench:
     return Bench(api, registry, registry_settings, namespace)
+
+
+@pytest.fixture(scope="module")
+def policy(crd: None) -> Iterator[None]:
+    """The chart's policies and the roles that go with it."""
+    objects = render("--set", "rbac.userRoles=true")
+    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    wanted = [body for kind in kinds for body in of_kind(objects, kind)]
+    wanted += [
+        body
+        for body in of_kind(objects, "ClusterRole")
+        if body["metadata"]["name"] in ("perennial-approve", "perennial-edit", "perennial-view")
+    ]
+    text = yaml.safe_dump_all(wanted)
+    kubectl.kubectl("apply", "-f", "-", stdin=text)
+    yield
+    kubectl.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+
+
+@pytest.fixture
+def users(bench: Bench) -> None:
+    """Alice may approve in the test's namespace, eve may edit there."""
+    for user, role in (("alice", "perennial-approve"), ("eve", "edit"), ("eve", "perennial-edit")):
+        kubectl.kubectl(
+            *("create", "rolebinding", f"{user}-{role}", "-n", bench.namespace),
+            *(f"--user={user}", f"--clusterrole={role}"),
+        )
+    # Eve may change ModelVersions too: only the verb approve is what she lacks.
+    rule = ["--verb=get,list,update,patch,create,delete", "--resource=modelversions.perennial.dev"]
+    kubectl.kubectl("create", "role", "versions", "-n", bench.namespace, *rule)
+    for user in ("alice", "eve"):
+        binding = ["--role=versions", f"--user={user}"]
+        kubectl.kubectl("create", "rolebinding", f"{user}-v", "-n", bench.namespace, *binding)
 
 
 @pytest.fixture

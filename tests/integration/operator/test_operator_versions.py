@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import kubectl
 import pytest
 import yaml
-from chart_rendering import needs_helm, of_kind, render
+from chart_rendering import needs_helm
 from operator_bench import IDLE, Bench, Kubelet
 from operator_models import Body
 from prometheus_client import REGISTRY
@@ -18,44 +18,11 @@ from perennial_core.registry import Answer
 from perennial_operator.cluster import ClusterRefused, ObjectInvalid
 from perennial_operator.kinds import EVENT, MODEL_VERSION, PREDICTION_MODEL, ObjectRef
 
-pytestmark = needs_helm
+pytestmark = [needs_helm, pytest.mark.usefixtures("policy")]
 
 MANUAL: Body = {**IDLE, "rollout": {"approval": "Manual"}}
 STRICT: Body = {**IDLE, "gate": {"metrics": [{"name": "r2", "min": "0.95"}]}}
 """A gate that the artifacts of these tests do not pass: they have 0.9."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def policy(crd: None) -> Iterator[None]:
-    """The chart's policy and the roles that go with it."""
-    objects = render("--set", "rbac.userRoles=true")
-    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-    wanted = [body for kind in kinds for body in of_kind(objects, kind)]
-    wanted += [
-        body
-        for body in of_kind(objects, "ClusterRole")
-        if body["metadata"]["name"] in ("perennial-approve", "perennial-edit", "perennial-view")
-    ]
-    text = yaml.safe_dump_all(wanted)
-    kubectl.kubectl("apply", "-f", "-", stdin=text)
-    yield
-    kubectl.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
-
-
-@pytest.fixture
-def users(bench: Bench) -> None:
-    """Alice may approve in the test's namespace, eve may edit there."""
-    for user, role in (("alice", "perennial-approve"), ("eve", "edit"), ("eve", "perennial-edit")):
-        kubectl.kubectl(
-            *("create", "rolebinding", f"{user}-{role}", "-n", bench.namespace),
-            *(f"--user={user}", f"--clusterrole={role}"),
-        )
-    # Eve may change ModelVersions too: only the verb approve is what she lacks.
-    rule = ["--verb=get,list,update,patch,create,delete", "--resource=modelversions.perennial.dev"]
-    kubectl.kubectl("create", "role", "versions", "-n", bench.namespace, *rule)
-    for user in ("alice", "eve"):
-        binding = ["--role=versions", f"--user={user}"]
-        kubectl.kubectl("create", "rolebinding", f"{user}-v", "-n", bench.namespace, *binding)
 
 
 def decide(

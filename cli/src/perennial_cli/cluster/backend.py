@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from perennial_cli.backend import only_name
 from perennial_cli.cluster.kubectl import Body, Kubectl
 from perennial_cli.cluster.reading import model_view, pod_view, version_views
-from perennial_cli.cluster.refusals import NotFound
+from perennial_cli.cluster.refusals import Forbidden, NotFound
 from perennial_cli.cluster.registry import cluster_registry
+from perennial_cli.progress import Asked
 from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, VersionView
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
-from perennial_core.registry import Registry
-from perennial_core.resource import GROUP, PLURAL
-from perennial_core.resource.model_version import MODEL_VERSION_KIND, MODEL_VERSION_PLURAL
+from perennial_core.registry import Answer, Registry
+from perennial_core.resource import GROUP, PLURAL, TRAIN_ANNOTATION
+from perennial_core.resource.model_version import (
+    MODEL_VERSION_KIND,
+    MODEL_VERSION_PLURAL,
+    version_name,
+)
 
 MODELS = f"{PLURAL}.{GROUP}"
 VERSIONS = f"{MODEL_VERSION_PLURAL}.{GROUP}"
@@ -70,6 +76,57 @@ class Cluster:
         async with cluster_registry(self._kubectl, key) as registry:
             yield key, registry
 
+    async def train(self, name: str | None) -> Asked:
+        body = await self._body(await self._named(name))
+        if "training" not in body["spec"] and _source(body) is None:
+            raise UserError("spec.training: is missing, so there is nothing to train")
+        before = await self._runs(body)
+        value = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        change = {"metadata": {"annotations": {TRAIN_ANNOTATION: value}}}
+        await self._kubectl.patch(MODELS, body["metadata"]["name"], change)
+        return Asked(before, value)
+
+    async def decide(
+        self, name: str | None, version: int, verdict: Answer, reason: str
+    ) -> VersionView:
+        name = await self._named(name)
+        decision = {"verdict": str(verdict), "by": await self._kubectl.user(), "reason": reason}
+        change = {"spec": {"decision": decision}}
+        body = await self._kubectl.patch(VERSIONS, version_name(name, version), change)
+        return version_views([body])[0]
+
+    async def pin(self, name: str | None, version: int | None) -> ModelView:
+        name = await self._named(name)
+        rollout = {"pinnedVersion": version, "pinChangedBy": await self._kubectl.user()}
+        body = await self._kubectl.patch(MODELS, name, {"spec": {"rollout": rollout}})
+        return model_view(body, [])
+
+    async def promote(self, name: str | None, version: int | None) -> Asked:
+        body = await self._body(await self._named(name))
+        _required_source(body)
+        before = await self._runs(body)
+        source = {"version": version, "versionChangedBy": await self._kubectl.user()}
+        change = {"spec": {"promotion": {"from": source}}}
+        await self._kubectl.patch(MODELS, body["metadata"]["name"], change)
+        return Asked(before)
+
+    async def source(self, name: str | None) -> ModelView | None:
+        source = _required_source(await self._body(await self._named(name)))
+        if "registrySecret" in source:
+            return None
+        there = self._kubectl.within(source["namespace"])
+        return model_view(await there.read("get", MODELS, source["name"]), [])
+
+    async def _runs(self, model: Body) -> frozenset[str]:
+        """Return the runs that there are; who may not see the Jobs knows the last."""
+        last = model.get("status", {}).get("training", {}).get("lastRun", "")
+        selector = f"{GROUP}/model={model['metadata']['name']}"
+        try:
+            jobs = await self._kubectl.items("get", "jobs.batch", "-l", selector)
+        except Forbidden:
+            jobs = []
+        return frozenset({last, *(job["metadata"]["uid"] for job in jobs)})
+
     async def _body(self, name: str) -> Body:
         try:
             return await self._kubectl.read("get", MODELS, name)
@@ -94,3 +151,17 @@ class Cluster:
     def _namespace(self) -> str:
         name = self._kubectl.namespace
         return f"namespace {name}" if name else "the namespace of the context"
+
+
+def _source(model: Body) -> Body | None:
+    """Return ``spec.promotion.from`` of a model."""
+    source: Body | None = model["spec"].get("promotion", {}).get("from")
+    return source
+
+
+def _required_source(model: Body) -> Body:
+    source = _source(model)
+    if source is None:
+        name = model["metadata"]["name"]
+        raise UserError(f"{name}: spec.promotion.from: is missing, so it takes no versions over")
+    return source

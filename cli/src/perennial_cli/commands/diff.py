@@ -9,18 +9,17 @@ import typer
 
 from perennial_cli.backend import Backend, version_of
 from perennial_cli.evidence import with_manifests
+from perennial_cli.option_groups import with_options
 from perennial_cli.show.difference import DifferencesView, differences, differences_table
 from perennial_cli.show.output import FormatOption, note, print_answer
-from perennial_cli.where import Where, located
-
-_Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, show_default=False)]
+from perennial_cli.where import Where
 
 
-@located
+@with_options
 def diff(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name.")],
-    one: _Number,
-    other: _Number,
+    one: Annotated[int, typer.Argument(metavar="V1", help="One version.", min=1)],
+    other: Annotated[int, typer.Argument(metavar="V2", help="And another.", min=1)],
     output: FormatOption = None,
     *,
     where: Where,

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from perennial_cli.arguments import ModelArgument, VersionOption
 from perennial_cli.backend import Backend, version_of
 from perennial_cli.evidence import with_manifests
+from perennial_cli.option_groups import with_options
 from perennial_cli.show.output import FormatOption, print_answer
 from perennial_cli.show.versions import version_tables
 from perennial_cli.views import VersionDetails
-from perennial_cli.where import Where, located
+from perennial_cli.where import Where
 from perennial_core.errors import UserError
 
 
-@located
+@with_options
 def show(
     model: ModelArgument = None,
     version: VersionOption = None,
@@ -35,7 +36,7 @@ async def _read(backend: Backend, name: str | None, number: int | None) -> Versi
     view = await backend.model(name)
     number = number or view.serving or view.latest
     if number is None:
-        raise UserError(f"{view.namespace}/{view.name}: no version is published yet")
+        raise UserError(f"{view.key}: no version is published yet")
     chosen = version_of(await backend.versions(view.name), number)
     (details,) = await with_manifests(backend, [chosen])
     return details

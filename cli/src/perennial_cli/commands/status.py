@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 
+from perennial_cli.option_groups import with_options
 from perennial_cli.show.models import details_tables, models_table
 from perennial_cli.show.output import FormatOption, note, print_answer
-from perennial_cli.where import Where, located
+from perennial_cli.where import Where
 
 Everywhere = Annotated[
     bool, typer.Option("-A", "--all-namespaces", help="Models of all namespaces.")
 ]
 
 
-@located
+@with_options
 def status(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="Its name.", show_default="all models")

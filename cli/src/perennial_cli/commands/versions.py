@@ -6,12 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 
 from perennial_cli.arguments import ModelArgument
+from perennial_cli.option_groups import with_options
 from perennial_cli.show.output import FormatOption, note, print_answer
 from perennial_cli.show.versions import versions_table
-from perennial_cli.where import Where, located
+from perennial_cli.where import Where
 
 
-@located
+@with_options
 def versions(model: ModelArgument = None, output: FormatOption = None, *, where: Where) -> None:
     """Show the history of a model."""
     found = asyncio.run(where.backend().versions(model))

@@ -47,6 +47,20 @@ def print_answer(answer: Record | Sequence[Record], form: Format | None, *tables
     sys.stdout.write(f"{text}\n")
 
 
+def print_change(answer: Record, form: Format | None, text: str) -> None:
+    """Print what a command changed.
+
+    Args:
+        answer: What programs get.
+        form: None: the text, for people.
+        text: What was done.
+    """
+    if form is None:
+        Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print_answer(answer, form)
+
+
 def note(text: str) -> None:
     """Tell people something beside the answer."""
     Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,109 @@
+"""How far something is that a person waits for: pure functions of what was seen last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
+from perennial_core.decisions import State
+from perennial_core.registry import RunOutcome
+
+
+class Phase(StrEnum):
+    GOES_ON = "goes on"
+    DONE = "done"
+    FAILED = "failed"
+    """It will not come by itself."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is, for people."""
+
+    phase: Phase
+    text: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A run that was asked for."""
+
+    before: Collection[str]
+    """The runs that there were."""
+    value: str | None = None
+    """The request's; None: a change of the spec asked."""
+
+
+def of_run(model: ModelView, asked: Asked) -> Progress:
+    """Return how far a run is."""
+    run = ended_run(model, asked)
+    if run is None:
+        degraded = model.condition("Degraded")
+        if degraded and degraded.status == "True" and degraded.reason == "RunWaits":
+            return Progress(Phase.GOES_ON, degraded.message)
+        taken = asked.value in (None, model.requested)
+        return Progress(Phase.GOES_ON, "the run is under way" if taken else "nobody took it up yet")
+    failed = run.outcome == RunOutcome.FAILED
+    return Progress(Phase.FAILED if failed else Phase.DONE, f"{run.outcome}: {run.message}")
+
+
+def ended_run(model: ModelView, asked: Asked) -> RunView | None:
+    """Return the run that was asked for, once it has ended."""
+    run = model.last_run
+    if run is None or run.run_id in asked.before or asked.value not in (None, model.requested):
+        return None
+    return run
+
+
+def of_rollout(model: ModelView, version: int | None, generation: int) -> Progress:
+    """Return how far a model is with what its spec says.
+
+    Args:
+        model: The model.
+        version: The version that is pinned; None: none is.
+        generation: The generation of the resource that says so.
+    """
+    rolled, degraded = model.condition("RolledOut"), model.condition("Degraded")
+    if rolled is None or (rolled.observed_generation or 0) < generation:
+        return Progress(Phase.GOES_ON, "nobody took it up yet")
+    if degraded and degraded.status == "True" and degraded.reason == "PinNotHeld":
+        return Progress(Phase.FAILED, degraded.message)
+    if rolled.status == "True":
+        arrived = version in (None, model.serving)
+        text = f"version {model.serving} serves" if arrived else rolled.message
+        return Progress(Phase.DONE if arrived else Phase.GOES_ON, text)
+    return Progress(Phase.FAILED if _is_final(rolled) else Phase.GOES_ON, rolled.message)
+
+
+def _is_final(rolled: ConditionView) -> bool:
+    return rolled.reason in ("SettingsFailed", "Stuck", "NothingToServe", "ScaledToZero")
+
+
+_LOST = (State.FAILED, State.SUPERSEDED, State.DENIED, State.REJECTED)
+
+
+def of_approval(model: ModelView, view: VersionView | None) -> Progress:
+    """Return how far a version is that was approved."""
+    if view is None:
+        return Progress(Phase.FAILED, "the version is no longer retained")
+    this = f"version {view.version}"
+    if view.state in _LOST:
+        return Progress(Phase.FAILED, f"{this}: {view.message}")
+    if view.state == State.SERVING and model.ready:
+        return Progress(Phase.DONE, f"{this} serves")
+    if view.state == State.AWAITING_APPROVAL:
+        return Progress(Phase.GOES_ON, "nobody took it up yet")
+    if view.state == State.APPROVED and model.pinned_version not in (None, view.version):
+        pinned = f"version {model.pinned_version} is pinned"
+        return Progress(Phase.DONE, f"{this} is approved and may serve, but {pinned}")
+    rolled = model.condition("RolledOut")
+    return Progress(Phase.GOES_ON, rolled.message if rolled else f"{this}: {view.message}")
+
+
+def of_denial(view: VersionView | None) -> Progress:
+    """Return how far a version is that was denied."""
+    if view is None or view.state == State.DENIED:
+        return Progress(Phase.DONE, "it will not serve")
+    return Progress(Phase.GOES_ON, "nobody took it up yet")

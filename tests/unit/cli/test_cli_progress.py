@@ -1,0 +1,99 @@
+"""How far something is that a person waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from perennial_cli.progress import Asked, Phase, of_approval, of_denial, of_rollout, of_run
+from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
+
+ON, DONE, FAILED = Phase.GOES_ON, Phase.DONE, Phase.FAILED
+
+
+def model(*conditions: tuple[str, str, str], seen: int = 2, **fields: Any) -> ModelView:
+    return ModelView(
+        namespace="shop",
+        name="points",
+        strategy="RollingUpdate",
+        conditions=[
+            ConditionView(
+                type=kind, status=status, reason=reason, message=reason, observed_generation=seen
+            )
+            for kind, status, reason in conditions
+        ],
+        **fields,
+    )
+
+
+def run(run_id: str, outcome: str) -> RunView:
+    return RunView(run_id=run_id, outcome=outcome, message="so")
+
+
+@pytest.mark.parametrize(
+    ("seen", "phase", "text"),
+    [
+        (model(requested="old", last_run=run("r1", "Published")), ON, "nobody took it up yet"),
+        (model(requested="new", last_run=run("r1", "Published")), ON, "the run is under way"),
+        (model(requested="new", last_run=run("r2", "Published")), DONE, "Published: so"),
+        (model(requested="new", last_run=run("r2", "Skipped")), DONE, "Skipped: so"),
+        (model(requested="new", last_run=run("r2", "Failed")), FAILED, "Failed: so"),
+        (model(requested="old", last_run=run("r2", "Published")), ON, "nobody took it up yet"),
+        (model(("Degraded", "True", "RunWaits"), requested="new"), ON, "RunWaits"),
+    ],
+)
+def test_a_run_that_was_asked_for(seen: ModelView, phase: Phase, text: str) -> None:
+    progress = of_run(seen, Asked({"r0", "r1"}, "new"))
+    assert (progress.phase, progress.text) == (phase, text)
+
+
+HELD = ("RolledOut", "True", "RolledOut")
+ROLLING = ("RolledOut", "False", "RollingOut")
+
+
+@pytest.mark.parametrize(
+    ("seen", "pinned", "phase"),
+    [
+        (model(HELD, serving=5, seen=1), 3, ON),
+        (model(ROLLING, serving=5), 3, ON),
+        (model(HELD, serving=5), 3, ON),
+        (model(HELD, serving=3), 3, DONE),
+        (model(HELD, serving=5), None, DONE),
+        (model(HELD, ("Degraded", "True", "PinNotHeld"), serving=5), 3, FAILED),
+        (model(("RolledOut", "False", "Stuck")), 3, FAILED),
+        (model(("RolledOut", "False", "ScaledToZero")), 3, FAILED),
+        (model(HELD, ("Degraded", "True", "RunFailed"), serving=3), 3, DONE),
+        (model(), 3, ON),
+    ],
+)
+def test_a_changed_pin(seen: ModelView, pinned: int | None, phase: Phase) -> None:
+    assert of_rollout(seen, pinned, generation=2).phase is phase
+
+
+def version(state: str) -> VersionView:
+    return VersionView(namespace="shop", model="points", version=3, state=state, message="so")
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "phase"),
+    [
+        (model(), "AwaitingApproval", ON),
+        (model(ROLLING), "Approved", ON),
+        (model(pinned_version=2), "Approved", DONE),
+        (model(pinned_version=3), "Approved", ON),
+        (model(ready=False), "Serving", ON),
+        (model(ready=True), "Serving", DONE),
+        (model(), "Failed", FAILED),
+        (model(), "Superseded", FAILED),
+        (model(), None, FAILED),
+    ],
+)
+def test_an_approved_version(seen: ModelView, state: str | None, phase: Phase) -> None:
+    assert of_approval(seen, version(state) if state else None).phase is phase
+
+
+def test_a_denied_version() -> None:
+    assert of_denial(version("AwaitingApproval")).phase is ON
+    assert of_denial(version("Denied")).phase is DONE
+    assert of_denial(None).phase is DONE, "it was let go meanwhile"
