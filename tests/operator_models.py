@@ -65,6 +65,25 @@ MAXIMAL: Body = {
     "deletionPolicy": "Retain",
 }
 
+PROMOTED: Body = {
+    "promotion": {
+        "from": {
+            "namespace": "staging",
+            "name": "points",
+            "registrySecret": "staging-registry",
+            "version": 7,
+            "versionChangedBy": "bob",
+            "schedule": "*/5 * * * *",
+            "data": {
+                "uri": "https://example.com/points.csv",
+                "credentialsSecret": "feed",
+                "target": "y",
+            },
+        },
+        "allowTo": [{"namespace": "trial"}],
+    },
+}
+
 
 def model_body(
     spec: Body = MINIMAL, *, name: str = "points", namespace: str = "shop", **metadata: Any

@@ -31,6 +31,7 @@ def version_status(
         "state": str(ruling.state),
         "message": ruling.message,
         "digest": str(manifest.digest),
+        "promotedFrom": str(manifest.promoted_from) if manifest.promoted_from else None,
         "format": str(manifest.format),
         "created": timestamp(manifest.created),
         "metrics": scores_text(metrics.candidate),

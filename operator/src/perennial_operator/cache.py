@@ -15,6 +15,7 @@ class Cache:
 
     def __init__(self) -> None:
         self._models: dict[ModelKey, Body] = {}
+        self._takers: dict[ModelKey, set[ModelKey]] = defaultdict(set)
         self._owned: dict[ModelKey, dict[ObjectRef, Body]] = defaultdict(dict)
 
     def model(self, key: ModelKey) -> Body | None:
@@ -22,6 +23,12 @@ class Cache:
 
     def models(self) -> list[ModelKey]:
         return list(self._models)
+
+    def concerned(self, key: ModelKey) -> list[ModelKey]:
+        """Return the models for which it matters what the registry says of one: that itself, where
+        it is known, and those that take versions over from it."""
+        itself = [key] if key in self._models else []
+        return itself + sorted(self._takers.get(key, ()))
 
     def owned(self, key: ModelKey, ref: ObjectRef) -> Body | None:
         return self._owned[key].get(ref) if key in self._owned else None
@@ -32,15 +39,27 @@ class Cache:
     def put_model(self, body: Mapping[str, Any]) -> ModelKey:
         key = _own_key(body)
         if _is_newer(body, self._models.get(key)):
+            self._forget_source(key)
             self._models[key] = dict(body)
+            if (source := source_key(body)) is not None:
+                self._takers[source].add(key)
         return key
 
     def remove_model(self, body: Mapping[str, Any]) -> ModelKey:
         """Forget a model, but for one of the same name that came after it."""
         key = _own_key(body)
         if _is_newer(body, self._models.get(key)):
+            self._forget_source(key)
             self._models.pop(key, None)
         return key
+
+    def _forget_source(self, key: ModelKey) -> None:
+        known = self._models.get(key)
+        source = source_key(known) if known is not None else None
+        if source is not None:
+            self._takers[source].discard(key)
+            if not self._takers[source]:
+                del self._takers[source]
 
     def put_owned(self, body: Mapping[str, Any]) -> ModelKey | None:
         """Remember an owned object; returns its model, or None where it names none."""
@@ -100,6 +119,14 @@ def owner_key(body: Mapping[str, Any]) -> ModelKey | None:
     metadata = body["metadata"]
     name = metadata.get("labels", {}).get(MODEL_LABEL)
     return ModelKey(metadata["namespace"], name) if name else None
+
+
+def source_key(body: Mapping[str, Any]) -> ModelKey | None:
+    """Return the model of the same registry that a model takes versions over from."""
+    source = body.get("spec", {}).get("promotion", {}).get("from")
+    if source is None or "registrySecret" in source:
+        return None
+    return ModelKey(source["namespace"], source["name"])
 
 
 def resource_version(body: Mapping[str, Any]) -> int:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
-from perennial_core.registry import Registry, RegistryRefused, RegistryUnavailable, Serving
+from perennial_core.promotion import Withheld
+from perennial_core.registry import (
+    Registry,
+    RegistryRefused,
+    RegistryUnavailable,
+    Serving,
+    Snapshot,
+)
 from perennial_core.registry.retention import expired
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
@@ -19,7 +26,12 @@ from perennial_operator.build.service_account import build_service_account
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, ClusterRefused, ObjectInvalid
 from perennial_operator.decide.rollout import RolloutPlan, without_settings
-from perennial_operator.decide.training import TrainingMemory, TrainingPlan, plan_training
+from perennial_operator.decide.training import (
+    TrainingMemory,
+    TrainingPlan,
+    only_when_asked,
+    plan_training,
+)
 from perennial_operator.finalizer import Finalizer
 from perennial_operator.kinds import CRON_JOB, JOB, Body
 from perennial_operator.observe import is_degraded, is_running, live_deployment, training_memory
@@ -29,6 +41,7 @@ from perennial_operator.reporter import Reporter
 from perennial_operator.rollouts import Rollouts
 from perennial_operator.runs import RunReader, stored_run
 from perennial_operator.settings import OperatorSettings
+from perennial_operator.sources import read_source
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 from perennial_operator.versions import Versions
 
@@ -94,14 +107,16 @@ class Reconciler:
 
     async def _advance(self, model: PredictionModel) -> float | None:
         problems = Problems()
-        training = training_memory(model)
+        training, source = training_memory(model), None
         registry, plan = await self._rollouts.plan(model, problems)
         try:
             await self._applier.apply(model.key, self._shared(model), doubt=is_degraded(model))
         except ClusterRefused as error:
             problems.add(Trouble.API_REFUSED, str(error))  # no pod could do without
         else:
-            training = await self._apply_training(model, registry, plan, problems)
+            if registry is not None:
+                source = await read_source(self._registry, model, problems)
+            training = await self._apply_training(model, registry, source, plan, problems)
             plan = await self._apply_serving(model, plan, problems)
         if registry is not None:
             with problems.of_registry():
@@ -117,6 +132,8 @@ class Reconciler:
             registry=registry,
             live=live_deployment(self._rollouts.deployment(model)),
             plan=plan,
+            source=source,
+            note=only_when_asked(model),
             problems=tuple(problems.found),
         )
         await self._reporter.report(model, state)
@@ -134,6 +151,7 @@ class Reconciler:
         self,
         model: PredictionModel,
         registry: RegistryState | None,
+        source: Release | Withheld | None,
         rollout: RolloutPlan,
         problems: Problems,
     ) -> TrainingMemory:
@@ -144,7 +162,7 @@ class Reconciler:
                 await self._applier.apply(model.key, [order])
             with problems.of_cluster():  # a schedule that is none keeps no other run from starting
                 await self._apply_schedule(model)
-            plan = _plan_training(model, memory, registry, rollout)
+            plan = _plan_training(model, memory, registry, source, rollout)
             if plan.cause is not None:
                 await self._applier.apply(model.key, self._shared(model), doubt=True)
                 await self._applier.start(model.key, build_job(model, self._settings, plan.cause))
@@ -189,10 +207,17 @@ class Reconciler:
         if serves is not None and serves != registry.named and registry.approved(serves):
             serving = Serving(version=serves.version, digest=serves.digest)
             await self._registry.set_serving(model.key, serving)
+        await self._allow(model, registry.snapshot)
         limit = model.spec.rollout.history_limit
         if not expired(registry.snapshot.versions, limit=limit, protected=protected):
             return []
         return await self._registry.retain(model.key, limit=limit, protected=protected)
+
+    async def _allow(self, model: PredictionModel, snapshot: Snapshot) -> None:
+        """Tell the registry who may take versions over, for it is asked also from elsewhere."""
+        allowed = tuple(model.spec.promotion.allow_to) if model.spec.promotion else ()
+        if allowed != snapshot.allowed:
+            await self._registry.allow(model.key, allowed)
 
 
 def _to_be_named(rollout: RolloutPlan) -> Release | None:
@@ -208,11 +233,13 @@ def _plan_training(
     model: PredictionModel,
     memory: TrainingMemory,
     registry: RegistryState | None,
+    source: Release | Withheld | None,
     rollout: RolloutPlan,
 ) -> TrainingPlan:
     if registry is None:
         return TrainingPlan(memory)  # a run could not publish
-    return plan_training(model, memory, _lost(registry, rollout), stored_run(model))
+    lost = _lost(registry, rollout)
+    return plan_training(model, memory, lost, stored_run(model), source)
 
 
 def _lost(registry: RegistryState, rollout: RolloutPlan) -> Release | None:

@@ -72,8 +72,8 @@ async def follow_registry(registry: Registry, cache: Cache, queue: ModelQueue) -
                     _log.info("the registry answers again")
                     for key in cache.models():
                         queue.request(key)
-                if event is not None and cache.model(event.model) is not None:
-                    queue.request(event.model)
+                for key in cache.concerned(event.model) if event else ():
+                    queue.request(key)
         except (Outage, UserError) as error:
             if answering:
                 _log.warning("the registry does not answer", error=str(error))

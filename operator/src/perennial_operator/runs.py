@@ -45,15 +45,15 @@ class RunReader:
         return LastRun(job.run_id, RunOutcome.FAILED, message, job.ended)
 
     async def _why_failed(self, model: PredictionModel, job: FinishedRun) -> str:
-        runs = model.spec.runs
+        runs, field = model.spec.runs, model.spec.runs_field
         if runs is not None and job.reason == "DeadlineExceeded":
             limit = runs.timeout_seconds
             if missing := await missing_reference(self._cluster, model):
                 return f"the run could not start within {limit} s: {missing}"
-            return f"the run took longer than spec.training.timeoutSeconds ({limit} s)"
+            return f"the run took longer than {field}.timeoutSeconds ({limit} s)"
         pods = await self._pods(model, job.run_id)
         problem = pod_problem(pods) or f"{job.reason}: {job.message}"
-        return with_remedy(problem, "spec.training.resources.limits.memory")
+        return with_remedy(problem, f"{field}.resources.limits.memory")
 
     async def why_waiting(self, model: PredictionModel) -> str | None:
         """Return why a run's pods do not start; None when they did, or may be about to."""

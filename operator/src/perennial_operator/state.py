@@ -8,6 +8,7 @@ from enum import StrEnum
 from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.manifest import Manifest
+from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, Failure, Snapshot
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import LiveDeployment, RolloutPlan
@@ -26,6 +27,7 @@ class Trouble(StrEnum):
     ROLLOUT_FAILED = "RolloutFailed"
     PIN_NOT_HELD = "PinNotHeld"
     VERSION_LOST = "VersionLost"
+    PROMOTION_REFUSED = "PromotionRefused"
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,7 @@ class ModelState:
     plan: RolloutPlan
     problems: tuple[Problem, ...] = ()
     """What went wrong on the way."""
+    source: Release | Withheld | None = None
+    """What the source of a promotion offers; None where that is not looked at from here."""
+    note: str | None = None
+    """What a person should know of the runs to come."""

@@ -20,7 +20,7 @@ from perennial_operator.difference import is_owned_by
 from perennial_operator.kinds import MODEL_VERSION, Body, ObjectRef
 from perennial_operator.metrics import AWAITING_APPROVAL
 from perennial_operator.problems import Problems
-from perennial_operator.report.versions import version_event
+from perennial_operator.report.versions import promotion_event, version_event
 from perennial_operator.reporter import Reporter
 
 
@@ -85,8 +85,11 @@ class Versions:
             self._cache.put_owned(await self._cluster.report(MODEL_VERSION, live, status))
         except NotFound:
             return  # deleted meanwhile
-        if event := version_event(version, before, status):
-            await self._reporter.tell(model, event)
+        source = model.spec.promotion.from_ if model.spec.promotion else None
+        told = promotion_event(judgement.manifests[version], before, source)
+        for event in (told, version_event(version, before, status)):
+            if event is not None:
+                await self._reporter.tell(model, event)
 
 
 def asked_decisions(bodies: Collection[Body], model: PredictionModel) -> Mapping[Version, Decision]:

@@ -11,6 +11,7 @@ import yaml
 from operator_models import (
     MAXIMAL,
     MINIMAL,
+    PROMOTED,
     Body,
     merged,
     operator_settings,
@@ -22,7 +23,11 @@ from perennial_core.identity import Digest, Version
 from perennial_core.order import TrainingOrder, read_order
 from perennial_core.resource import PredictionModel
 from perennial_core.resource.rollout import Strategy
-from perennial_core.settings import PredictorSettings, TrainerSettings
+from perennial_core.settings import (
+    PredictorSettings,
+    SourceRegistrySettings,
+    TrainerSettings,
+)
 from perennial_operator.build.cron_job import build_cron_job
 from perennial_operator.build.deployment import (
     Release,
@@ -71,6 +76,17 @@ def objects(size: str) -> dict[str, Body]:
     return {f"{size}-{name}": body for name, body in built.items() if body is not None}
 
 
+def promotion_objects() -> dict[str, Body]:
+    """Return the objects of a promotion's runs, by file name."""
+    model, settings = read_model(PROMOTED), SETTINGS["minimal"]
+    built = {
+        "cron-job": build_cron_job(model, settings),
+        "job": build_job(model, settings, "a cause"),
+        "training-order": build_order(model),
+    }
+    return {f"promoted-{name}": body for name, body in built.items() if body is not None}
+
+
 def trial_objects(strategy: Strategy) -> dict[str, Body]:
     """Return the objects of a trial of version 4 beside version 3, by file name."""
     model, settings, registry = trying(strategy), SETTINGS["minimal"], redis_settings()
@@ -86,7 +102,7 @@ def trying(strategy: Strategy) -> PredictionModel:
 
 
 ALL = {name: body for size in SPECS for name, body in objects(size).items()}
-ALL |= trial_objects(Strategy.CANARY) | trial_objects(Strategy.SHADOW)
+ALL |= promotion_objects() | trial_objects(Strategy.CANARY) | trial_objects(Strategy.SHADOW)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -130,6 +146,7 @@ def test_three_kinds_of_objects_make_pods() -> None:
     assert set(TEMPLATES) == {
         *(f"{size}-{kind}" for size in SPECS for kind in ("deployment", "job")),
         "maximal-cron-job",
+        *("promoted-cron-job", "promoted-job"),
         "canary-deployment",
         "shadow-deployment",
     }
@@ -220,6 +237,35 @@ def test_the_training_order_is_what_the_spec_says(tmp_path: Path) -> None:
     assert isinstance(order, TrainingOrder)
 
     assert (str(order.key), order.training) == ("shop/points", read_model(MAXIMAL).spec.training)
+
+
+def test_the_order_of_a_promotion_is_what_the_spec_says(tmp_path: Path) -> None:
+    file = tmp_path / ORDER_FILE
+    file.write_text(ALL["promoted-training-order"]["data"][ORDER_FILE])
+
+    order, promotion = read_order(file), read_model(PROMOTED).spec.promotion
+
+    assert promotion is not None
+    assert order.runs == promotion.from_
+
+
+def test_a_model_whose_versions_are_brought_has_no_order() -> None:
+    assert build_order(read_model({"promotion": {}})) is None
+
+
+def test_the_registry_of_a_source_is_read_from_the_secret_of_the_user() -> None:
+    """Key by key, and by the kubelet: the operator never reads the Secret."""
+    given = {
+        item["name"]: item["valueFrom"]["secretKeyRef"]
+        for item in container("promoted-job")["env"]
+        if item["name"].startswith("PERENNIAL_SOURCE_")
+    }
+
+    assert {name: ref["name"] for name, ref in given.items()} == dict.fromkeys(
+        map(SourceRegistrySettings.variable, ("url", "password", "ca")), "staging-registry"
+    )
+    url = SourceRegistrySettings.variable("url")
+    assert [name for name, ref in given.items() if not ref.get("optional")] == [url]
 
 
 def test_a_scheduled_run_is_the_same_as_one_that_starts_at_once() -> None:

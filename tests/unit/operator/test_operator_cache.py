@@ -140,3 +140,34 @@ def test_what_nobody_reads_is_not_kept() -> None:
     assert "spec" not in kept
     assert "managedFields" not in kept["metadata"]
     assert kept["status"] == {"active": 1}
+
+
+def taker(name: str, version: int, source: str | None, **fields: str) -> Body:
+    """Return a model that takes versions over, or none any more."""
+    origin = {"namespace": "shop", "name": source, **fields}
+    spec = {"promotion": {"from": origin} if source else {}}
+    return model_body(spec, name=name, resourceVersion=str(version))
+
+
+def test_what_happens_to_a_source_concerns_those_that_take_from_it() -> None:
+    cache = Cache()
+    cache.put_model(model(1))
+    for body in (
+        taker("two", 1, "points"),
+        taker("one", 1, "points"),
+        taker("far", 1, "points", registrySecret="far"),
+        taker("other", 1, "two"),
+    ):
+        cache.put_model(body)
+    one, two = ModelKey("shop", "one"), ModelKey("shop", "two")
+
+    assert cache.concerned(KEY) == [KEY, one, two]
+    assert cache.concerned(two) == [two, ModelKey("shop", "other")]
+    cache.remove_model(model(2))
+    cache.put_model(taker("one", 2, None))
+    assert cache.concerned(KEY) == [two]
+    cache.put_model(taker("two", 2, "one"))
+    assert cache.concerned(KEY) == []
+    assert cache.concerned(one) == [one, two]
+    cache.remove_model(taker("two", 3, "one"))
+    assert cache.concerned(one) == [one]

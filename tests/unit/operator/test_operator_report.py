@@ -13,6 +13,7 @@ from operator_models import MINIMAL, Body, read_model
 from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.identity import Digest, ModelKey, Version
+from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, Decision, Failure, RunOutcome, Snapshot
 from perennial_core.resource.status import PredictionModelStatus
 from perennial_operator.build.deployment import Release
@@ -45,6 +46,7 @@ DECISION = Decision(verdict=Answer.APPROVED, by="the gate", reason="it passed", 
 FAILURE = Failure(reason="r", message="version 4 failed to roll out: no memory", at=NOW)
 
 
+WITHHELD = Withheld("staging/points serves no version yet", refused=False)
 NOT_HELD = "spec.rollout.pinnedVersion: 9"
 
 
@@ -126,6 +128,7 @@ def found(state: ModelState, kind: str) -> Condition:
             "NoVersion",
             NOT_HELD,
         ),
+        (replace(NEW, source=WITHHELD), "False", "NoVersion", "staging/points serves no version"),
         (phase(Phase.SCALED_TO_ZERO), "False", "ScaledToZero", "spec.serving.replicas"),
         (phase(Phase.STUCK), "False", "RolloutFailed", "in time"),
     ],
@@ -150,6 +153,10 @@ def test_ready(state: ModelState, status: str, reason: str, words: str) -> None:
             "Skipped",
             "",
         ),
+        (replace(NEW, source=WITHHELD), "False", "WaitsForSource", "serves no version yet"),
+        (replace(SERVING, source=WITHHELD), "True", "Published", "published version 3"),
+        (replace(SERVING, note="set a schedule"), "True", "Published", "3; set a schedule"),
+        (replace(SERVING, last_run=FAILED, note="x"), "False", "RunFailed", "no column y"),
     ],
 )
 def test_trained(state: ModelState, status: str, reason: str, words: str) -> None:

@@ -9,10 +9,17 @@ from builders import spec_hash
 from operator_models import MINIMAL, Body, merged, read_model
 
 from perennial_core.identity import Digest, Version
+from perennial_core.promotion import Withheld
 from perennial_core.registry import RunOutcome
 from perennial_core.resource import TRAIN_ANNOTATION
 from perennial_operator.build.deployment import Release
-from perennial_operator.decide.training import LastRun, TrainingMemory, TrainingPlan, plan_training
+from perennial_operator.decide.training import (
+    LastRun,
+    TrainingMemory,
+    TrainingPlan,
+    only_when_asked,
+    plan_training,
+)
 
 SUSPENDED = merged(MINIMAL, training={"suspend": True})
 OTHER_DATA = merged(MINIMAL, training={"data": {"uri": "sample://linear?rows=5", "target": "y"}})
@@ -30,11 +37,12 @@ def plan(
     requested: str | None = None,
     lost: Release | None = None,
     last_run: LastRun | None = None,
+    source: Release | Withheld | None = None,
     **metadata: Any,
 ) -> TrainingPlan:
     annotations = {} if requested is None else {TRAIN_ANNOTATION: requested}
     model = read_model(spec, annotations=annotations, **metadata)
-    return plan_training(model, memory, lost, last_run)
+    return plan_training(model, memory, lost, last_run, source)
 
 
 def ended(run_id: str, outcome: RunOutcome = RunOutcome.PUBLISHED) -> LastRun:
@@ -137,3 +145,87 @@ def test_a_run_that_fails_to_replace_what_was_lost_is_not_tried_at_once_for_ever
     failures = [ended(name, RunOutcome.FAILED) for name in ("one", "two", "three")]
 
     assert len({plan(memory=STARTED, lost=LOST, last_run=run).cause for run in failures}) == 1
+
+
+FROM: Body = {"namespace": "staging", "name": "points"}
+V7, V8 = (Release(Version(v), Digest(f"sha256:{v}")) for v in (7, 8))
+WITHHELD = Withheld("staging/points serves no version yet", refused=False)
+
+
+def promoted(**source: Any) -> Body:
+    return {"promotion": {"from": {**FROM, **source}}}
+
+
+def test_what_a_source_offers_is_taken_over_once() -> None:
+    first = plan(promoted(), source=V7)
+
+    assert first.cause is not None
+    assert "7 sha256:7" in first.cause
+    assert plan(promoted(), first.memory, source=V7) == TrainingPlan(first.memory)
+    after_it = plan(promoted(), first.memory, source=V7, last_run=ended("one", RunOutcome.FAILED))
+    assert after_it.cause is None
+
+
+def test_each_new_offer_is_taken_over_also_one_that_comes_again() -> None:
+    memory, last_run, causes = NEVER, None, []
+    for number, offered in enumerate((V7, V8, V7)):
+        planned = plan(promoted(), memory, source=offered, last_run=last_run)
+        memory, last_run = planned.memory, ended(f"run-{number}")
+        causes.append(planned.cause)
+
+    assert None not in causes
+    assert len(set(causes)) == 3
+
+
+def test_an_offer_names_the_same_run_so_that_a_crash_starts_no_second() -> None:
+    last_run = ended("one")
+    causes = {plan(promoted(), source=V7, last_run=last_run).cause for _ in range(2)}
+
+    assert len(causes) == 1
+
+
+@pytest.mark.parametrize("memory", [NEVER, TrainingMemory("h", None, "7 sha256:7")])
+def test_nothing_starts_while_the_source_has_nothing_but_what_a_person_asks_for(
+    memory: TrainingMemory,
+) -> None:
+    assert plan(promoted(), memory, source=WITHHELD) == TrainingPlan(memory)
+    assert plan(promoted(), memory, source=WITHHELD, lost=LOST).cause is None
+    assert plan(promoted(), memory, source=WITHHELD, requested="1").cause is not None
+
+
+def test_what_was_withheld_is_taken_over_when_it_comes_also_after_a_person_asked() -> None:
+    held = plan(promoted(), source=WITHHELD)
+    asked = plan(promoted(), held.memory, source=WITHHELD, requested="1")
+
+    assert plan(promoted(), held.memory, source=V7).cause is not None
+    assert plan(promoted(), asked.memory, source=V7, requested="1").cause is not None
+
+
+def test_a_suspended_promotion_holds_and_makes_up_for_it_later() -> None:
+    held = plan(promoted(suspend=True), source=V7)
+
+    assert held == TrainingPlan(NEVER)
+    assert plan(promoted(), held.memory, source=V7).cause is not None
+
+
+def test_another_registry_is_looked_at_by_the_first_run_and_the_schedule() -> None:
+    first = plan(promoted(registrySecret="far"))
+
+    assert first.cause is not None
+    assert plan(promoted(registrySecret="far"), first.memory).cause is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (MINIMAL, False),
+        ({"promotion": {}}, False),
+        (promoted(), False),
+        (promoted(registrySecret="far", schedule="@hourly"), False),
+        (promoted(registrySecret="far"), True),
+    ],
+)
+def test_it_is_told_where_nothing_looks_for_further_versions(spec: Body, told: bool) -> None:
+    note = only_when_asked(read_model(spec))
+
+    assert (note is not None and "spec.promotion.from.schedule" in note) is told

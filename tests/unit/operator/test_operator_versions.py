@@ -12,12 +12,15 @@ from perennial_core.decisions import Ruling, State
 from perennial_core.gate import Check, Outcome, Verdict
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Metrics
+from perennial_core.promotion import provenance
 from perennial_core.registry import Answer, Decision
 from perennial_core.report import version_status
 from perennial_core.resource.gate import GateSpec
 from perennial_core.resource.model_version import ModelVersionSpec, ModelVersionStatus
+from perennial_core.resource.promotion import PromotionSource
 from perennial_operator.build.model_version import build_model_version
-from perennial_operator.report.versions import version_event
+from perennial_operator.report.events import ModelEvent
+from perennial_operator.report.versions import promotion_event, version_event
 from perennial_operator.versions import asked_decisions
 
 PASSED = Verdict((Check(Outcome.PASSED, "r2 0.9, min 0.8"),))
@@ -127,3 +130,43 @@ def test_a_model_version_is_named_after_its_model_and_holds_no_decision() -> Non
     body = build_model_version(read_model(), Version(7))
     assert body["metadata"]["name"] == "points-v7"
     assert ModelVersionSpec.model_validate(body["spec"]).decision is None
+
+
+STAGED = manifest_body(ModelKey("staging", "points"), b"artifact").numbered(Version(7))
+ORIGIN = provenance(STAGED, DECISION)
+
+
+def source(**fields: Any) -> PromotionSource:
+    return PromotionSource.model_validate({"namespace": "staging", "name": "points", **fields})
+
+
+@pytest.mark.parametrize(
+    ("asked", "author"),
+    [
+        (source(), ""),
+        (source(version=7), ""),
+        (source(version=7, versionChangedBy="bob"), "; promoted by bob"),
+        (source(versionChangedBy="bob"), ""),
+    ],
+)
+def test_a_version_that_was_taken_over_is_told_with_who_let_it_serve_and_who_asked(
+    asked: PromotionSource, author: str
+) -> None:
+    made = {"promoted_from": ORIGIN, "training_spec_hash": asked.content_hash()}
+    promoted = MANIFEST.model_copy(update=made)
+    event = promotion_event(promoted, {}, asked)
+    status = version_status(gate(), promoted, RULING, None)
+
+    text = f"version 7 is version 7 of staging/points, approved there by alice{author}"
+    assert event == ModelEvent("Normal", "Promoted", text)
+    assert status["promotedFrom"] == "staging/points v7"
+    assert promotion_event(promoted, status, asked) is None
+
+
+def test_who_asks_for_another_version_now_did_not_ask_for_this_one() -> None:
+    promoted = MANIFEST.model_copy(update={"promoted_from": ORIGIN})
+    event = promotion_event(promoted, {}, source(version=8, versionChangedBy="bob"))
+
+    assert event is not None
+    assert "bob" not in event.message
+    assert promotion_event(MANIFEST, {}, None) is None

@@ -108,6 +108,7 @@ MODEL_VERSION = Definition(
         Column("State", "string", ".status.state"),
         Column("Score", "string", ".status.score"),
         Column("Decided by", "string", ".status.decidedBy"),
+        Column("Promoted from", "string", ".status.promotedFrom", wide=True),
         Column("Message", "string", ".status.message", wide=True),
         Column("Digest", "string", ".status.digest", wide=True),
         Column("Age", "date", ".status.created"),

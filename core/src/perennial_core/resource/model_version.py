@@ -78,6 +78,8 @@ class ModelVersionStatus(Part):
     message: str | None = None
     """Why it is in this state."""
     digest: str | None = None
+    promoted_from: str | None = None
+    """The version of another model that this is, as the same bytes."""
     format: str | None = None
     created: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
     metrics: dict[str, str] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perennial_core.resource import DATA_MOUNT, PredictionModel
 from perennial_core.resource.runs import RunSpec
-from perennial_core.settings import TrainerSettings, environment
+from perennial_core.settings import SourceRegistrySettings, TrainerSettings, environment
 from perennial_operator.build.metadata import content_hash, labels, owned
 from perennial_operator.build.order import ORDER_FILE, order_name
 from perennial_operator.build.pod import (
@@ -22,6 +22,13 @@ ORDER_MOUNT = "/etc/perennial"
 CREDENTIALS_MOUNT = "/etc/perennial-credentials"
 KEPT_SECONDS = 3600
 """How long a finished Job and its logs stay."""
+
+_SOURCE_KEYS: dict[str, Body] = {
+    "url": {},
+    "password": {"optional": True},
+    "ca": {"optional": True},
+}
+"""Keys of the Secret that ``spec.promotion.from.registrySecret`` names."""
 
 EXIT_CODES_OF_USER_ERRORS = [65, 78]
 """Bad data and bad spec (sysexits.h): trying again is useless."""
@@ -84,7 +91,7 @@ def _pod(model: PredictionModel, runs: RunSpec, settings: OperatorSettings) -> B
                 "image": settings.trainer_image,
                 "imagePullPolicy": settings.image_pull_policy,
                 "args": ["run"],
-                "env": _environment(settings),
+                "env": [*_environment(settings), *_source_environment(model)],
                 "envFrom": [{"secretRef": {"name": registry_secret_name(model.metadata.name)}}],
                 "resources": runs.resources.to_json(),
                 "securityContext": CONTAINER_SECURITY,
@@ -108,6 +115,20 @@ def _environment(settings: OperatorSettings) -> list[Body]:
     return [
         *variables(environment(given)),
         {"name": "PERENNIAL_RUN_ID", "valueFrom": run_id},
+    ]
+
+
+def _source_environment(model: PredictionModel) -> list[Body]:
+    """Return what SourceRegistrySettings reads, from the user's own Secret."""
+    source = model.spec.promotion.from_ if model.spec.promotion else None
+    if source is None or source.registry_secret is None:
+        return []
+    return [
+        {
+            "name": SourceRegistrySettings.variable(key),
+            "valueFrom": {"secretKeyRef": {"name": source.registry_secret, "key": key, **optional}},
+        }
+        for key, optional in _SOURCE_KEYS.items()
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from perennial_core.errors import shortened
 from perennial_core.identity import Version
+from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, RunOutcome
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase
 from perennial_operator.kinds import Body
@@ -61,12 +62,19 @@ def trained(state: ModelState) -> Condition:
     """True when the last run ended well: with a new version, or with nothing new to learn."""
     run = state.last_run
     if run is None:
-        reason = "Running" if state.running else "NoRun"
-        text = "the first run is under way" if state.running else "no run has ended yet"
-        return Condition("Trained", "False", reason, text)
+        return _before_the_first_run(state)
     if run.outcome is RunOutcome.FAILED:
         return Condition("Trained", "False", "RunFailed", run.message)
-    return Condition("Trained", "True", str(run.outcome), run.message)
+    text = f"{run.message}; {state.note}" if state.note else run.message
+    return Condition("Trained", "True", str(run.outcome), text)
+
+
+def _before_the_first_run(state: ModelState) -> Condition:
+    if state.running:
+        return Condition("Trained", "False", "Running", "the first run is under way")
+    if isinstance(state.source, Withheld):
+        return Condition("Trained", "False", "WaitsForSource", state.source.reason)
+    return Condition("Trained", "False", "NoRun", "no run has ended yet")
 
 
 def gated(state: ModelState) -> Condition:
@@ -158,6 +166,8 @@ def _why_no_version(state: ModelState) -> str:
         return f"no version is approved yet; {gated(state).message}"
     if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
         return f"no version is published yet; the last run failed: {state.last_run.message}"
+    if isinstance(state.source, Withheld):
+        return f"no version is taken over yet: {state.source.reason}"
     return "no version is published yet"
 
 

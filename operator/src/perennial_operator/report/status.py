@@ -68,6 +68,7 @@ def _training(state: ModelState) -> Body:
     stored = {
         "specHash": state.training.spec_hash,
         "requested": state.training.requested,
+        "offered": state.training.offered,
         "lastRun": run.run_id if run else None,
         "outcome": str(run.outcome) if run else None,
         "message": shortened(run.message) if run else None,

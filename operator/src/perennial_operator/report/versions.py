@@ -1,8 +1,10 @@
-"""The event that a change of a version is worth."""
+"""The events that a change of a version is worth."""
 
 from __future__ import annotations
 
 from perennial_core.decisions import State
+from perennial_core.manifest import Manifest
+from perennial_core.resource.promotion import PromotionSource
 from perennial_operator.kinds import Body
 from perennial_operator.report.events import ModelEvent
 
@@ -21,3 +23,31 @@ def version_event(version: int, before: Body, after: Body) -> ModelEvent | None:
     if state not in _TOLD or before.get("state") == after["state"]:
         return None
     return ModelEvent(_TOLD[state], str(state), f"version {version}: {after['message']}")
+
+
+def promotion_event(
+    manifest: Manifest, before: Body, source: PromotionSource | None
+) -> ModelEvent | None:
+    """Return the event on the model that a version is worth which was taken over; None: told, or
+    none.
+
+    Args:
+        manifest: Of the version.
+        before: The status of its ModelVersion so far.
+        source: ``spec.promotion.from``; it names who asked for the version, where somebody did.
+    """
+    origin = manifest.promoted_from
+    if origin is None or "promotedFrom" in before:
+        return None
+    where = f" of {origin.registry}" if origin.registry else ""
+    text = f"version {manifest.version} is version {origin.version} of {origin.model}{where}"
+    if origin.decision is not None:
+        text += f", {origin.decision.verdict.lower()} there by {origin.decision.by}"
+    return ModelEvent("Normal", "Promoted", text + _asked_for_by(manifest, source))
+
+
+def _asked_for_by(manifest: Manifest, source: PromotionSource | None) -> str:
+    if source is None or source.version is None or source.version_changed_by is None:
+        return ""
+    is_asked_for = manifest.training_spec_hash == source.content_hash()
+    return f"; promoted by {source.version_changed_by}" if is_asked_for else ""
