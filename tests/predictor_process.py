@@ -32,7 +32,7 @@ class PredictorProcess(AbstractContextManager["PredictorProcess"]):
 
     def __init__(self, directory: Path, registry: RegistrySettings, **settings: Any) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = settings.get("port") or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.cache = directory / "cache"
         self._log_file = directory / "predictor.log"

@@ -23,7 +23,7 @@ from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perennial_core.errors import UserError
-from perennial_core.validation import plainly
+from perennial_core.validation import Matching, plainly
 
 MEBIBYTE = 1024 * 1024
 _REDIS_PORT = 6379
@@ -48,6 +48,14 @@ LogLevel = Annotated[
     BeforeValidator(lambda name: name.upper() if isinstance(name, str) else name),
 ]
 """The least that is logged, in capitals or not."""
+
+HttpAddress = Annotated[
+    str,
+    Matching(
+        r"https?://([-.0-9A-Za-z]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?",
+        "scheme, host and port such as http://points-shadow:5001",
+    ),
+]
 
 
 class RegistrySettings(BaseSettings):
@@ -138,8 +146,9 @@ class PredictorSettings(BaseSettings):
     """How many threads one prediction of an ONNX model uses; 1 is best for single rows."""
     trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
-    shadow_url: str | None = None
-    """Where copies of the requests for predictions are sent, to compare the answers."""
+    shadow_url: HttpAddress | None = None
+    """Where copies of the requests for predictions are sent, to compare the answers: scheme, host
+    and port. Clients have their answers by then, and get none from there."""
     log_level: LogLevel = "INFO"
 
     @field_validator("model")

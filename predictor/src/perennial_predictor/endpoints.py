@@ -8,16 +8,18 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import metrics, page, problems
-from perennial_predictor.answers import Health, HowToAsk, how_to_ask
+from perennial_predictor.answers import Health, how_to_ask
 from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
 from perennial_predictor.http_request import json_body, prefers_html
 from perennial_predictor.instances import QUERY_NAME
+from perennial_predictor.mirror import Mirror
 from perennial_predictor.prediction import PredictionAnswer
 from perennial_predictor.problems import Problem
 from perennial_predictor.served import ServedVersion
@@ -45,27 +47,30 @@ class Endpoints:
         follower: Follower,
         measurements: metrics.Metrics,
         drain: Drain,
+        mirror: Mirror | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
         self._follower = follower
         self._metrics = measurements
         self._drain = drain
+        self._mirror = mirror
 
     async def predict(self, request: Request) -> Response:
         served = self._served(request)
         limits = self._settings.max_body_bytes, self._settings.body_seconds
         body = await json_body(request.scope, request.receive, *limits)
         answer = await _computed(served, served.answer_body, body)
-        return Response(answer, media_type=_JSON)
+        return Response(answer, media_type=_JSON, background=self._copied(request, body, answer))
 
     async def index(self, request: Request) -> Response:
         if prefers_html(request.scope):
             return await self._page(request)
         served = self._served(request)
-        answer: PredictionAnswer | HowToAsk | None = await _answer_to_query(served, request)
+        answer = await _answer_to_query(served, request)
         body = msgspec.json.encode(answer or how_to_ask(served.manifest))
-        return Response(body, headers=_INDEX_HEADERS, media_type=_JSON)
+        copied = self._copied(request, b"", body) if answer else None
+        return Response(body, headers=_INDEX_HEADERS, media_type=_JSON, background=copied)
 
     async def _page(self, request: Request) -> Response:
         answer, problem = None, None
@@ -97,6 +102,13 @@ class Endpoints:
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+    def _copied(self, request: Request, body: bytes, answer: bytes) -> BackgroundTask | None:
+        """Return what gives the shadow its copy, once the client has its answer."""
+        if self._mirror is None:
+            return None
+        task = self._served(request).manifest.task
+        return self._mirror.after(request, body, answer, task)
 
     def _served(self, request: Request) -> ServedVersion:
         served: ServedVersion | None = request.scope[SERVED]

@@ -25,8 +25,10 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.mirror import Mirror
 from perennial_predictor.registry_source import RegistrySource
 from perennial_predictor.serve import DrainingServer, listening_socket
+from perennial_predictor.shadow_tally import ShadowTally
 from perennial_predictor.source import VersionSource
 
 _log = structlog.get_logger(__name__)
@@ -77,7 +79,8 @@ async def _serve(
         metrics = Metrics()
         follower = Follower(settings, source, metrics)
         drain = Drain(settings.drain_min_seconds, settings.drain_seconds)
-        endpoints = Endpoints(model, settings, follower, metrics, drain)
+        mirror = _mirror(settings, metrics)
+        endpoints = Endpoints(model, settings, follower, metrics, drain, mirror)
         api = PredictorApi(model, endpoints, follower)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
@@ -85,3 +88,16 @@ async def _serve(
         await server.serve(sockets=[listener])
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+        if mirror is not None:
+            await mirror.close()
+
+
+def _mirror(settings: PredictorSettings, metrics: Metrics) -> Mirror | None:
+    """Return what copies requests, where there is a shadow to get them."""
+    if settings.shadow_url is None:
+        return None
+    from perennial_predictor.shadow_client import ShadowClient  # takes time and memory
+
+    tally = ShadowTally()
+    metrics.add(tally)
+    return Mirror(ShadowClient(settings.shadow_url), tally, settings.max_body_bytes)

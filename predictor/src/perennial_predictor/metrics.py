@@ -83,6 +83,10 @@ class Metrics:
         self._predicted = _Predicted()
         registry.register(self._predicted)
 
+    def add(self, collector: Collector) -> None:
+        """Expose what this collects too."""
+        self._registry.register(collector)
+
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
         if (route, status) not in self._answers:  # looking labels up takes longer than counting

@@ -118,6 +118,10 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
         ({"PERENNIAL_PORT": "many"}, "PERENNIAL_MODEL: this field is required; PERENNIAL_PORT: "),
         ({"PERENNIAL_MODEL": "a/b", "PERENNIAL_TRUSTED_TYPES": "[x"}, "PERENNIAL_TRUSTED_TYPES: "),
         ({"PERENNIAL_MODEL": "a/b", "PERENNIAL_LOG_LEVEL": "loud"}, "PERENNIAL_LOG_LEVEL"),
+        (
+            {"PERENNIAL_MODEL": "a/b", "PERENNIAL_SHADOW_URL": "points-shadow:5001"},
+            "PERENNIAL_SHADOW_URL: 'points-shadow:5001' is not scheme, host and port such as",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(environment: dict[str, str], says: str) -> None:

@@ -66,8 +66,8 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "body_seconds": SECONDS,
         "max_instances": NUMBERS,
         "threads": NUMBERS,
+        "shadow_url": st.just("http://points-shadow:5001"),
         "trusted_types": st.lists(TEXT),
-        "shadow_url": TEXT,
         "log_level": st.sampled_from(["DEBUG", "INFO", "WARNING"]),
     },
 }

@@ -113,6 +113,7 @@ class Predictor:
             bundle=None,  # none of our own environment either: it follows the serving key
             version=None,
             digest=None,
+            shadow_url=None,
             host=HOST,
             port=port,
             cache_directory=self._state.cache,

@@ -1,0 +1,170 @@
+"""Copies prediction requests to a shadow and compares what it answers; clients never notice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+
+from perennial_core.manifest import Task
+from perennial_predictor.comparison import Unreadable, compare
+from perennial_predictor.shadow_tally import ShadowTally
+
+_log = structlog.get_logger(__name__)
+
+MARK = b"x-perennial-shadow"
+"""The header of a copied request, which is not copied again."""
+
+_MOST_UNDER_WAY = 32
+_PAUSE_SECONDS = 1.0
+"""How long nothing is sent after nothing listened."""
+_INLINE_BYTES = 32 * 1024
+"""Longer answers are compared in a thread."""
+
+
+class ShadowAway(Exception):
+    """Nothing listens at the shadow's address."""
+
+
+class ShadowFailed(Exception):
+    """The shadow did not answer, not in time, or with an error."""
+
+    def __init__(self, text: str, version: str = "") -> None:
+        super().__init__(text)
+        self.version = version
+        """That with which it answered."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A request that was answered."""
+
+    method: str
+    target: str
+    """Path and query, as they were sent."""
+    body: bytes
+    answer: bytes
+    """The body of the answer that the client got."""
+    task: Task
+
+    @property
+    def size(self) -> int:
+        return len(self.target) + len(self.body) + len(self.answer)
+
+
+@dataclass(frozen=True)
+class ShadowAnswer:
+    """What the shadow answered."""
+
+    version: str
+    """Of its header X-Model-Version; "" without one."""
+    body: bytes
+
+
+class Shadow(Protocol):
+    """The shadow, as HTTP reaches it."""
+
+    async def ask(self, copy: Copy) -> ShadowAnswer:
+        """Send a copy.
+
+        Raises:
+            ShadowAway: Nothing listens.
+            ShadowFailed: There is no answer with predictions.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class Mirror:
+    """Sends copies in the background: few at a time, each of them once, and none when in doubt.
+
+    Args:
+        shadow: Answers the copies.
+        tally: Counts what comes of them.
+        most_bytes: How much the copies under way may take together.
+    """
+
+    def __init__(self, shadow: Shadow, tally: ShadowTally, most_bytes: int) -> None:
+        self._shadow = shadow
+        self._tally = tally
+        self._most_bytes = most_bytes
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._bytes = 0
+        self._quiet_until = 0.0
+        self._is_away = False
+
+    def after(
+        self, request: Request, body: bytes, answer: bytes, task: Task
+    ) -> BackgroundTask | None:
+        """Return what is to be done once a request has been answered."""
+        if any(name == MARK for name, _ in request.scope["headers"]):
+            return None
+        return BackgroundTask(self._offer, _copy(request, body, answer, task))
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for sending in self._under_way:
+            sending.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._shadow.close()
+
+    async def _offer(self, copy: Copy) -> None:
+        """Begin to send a copy, or drop it; takes no time in either case."""
+        if not self._has_room(copy) or time.monotonic() < self._quiet_until:
+            self._tally.dropped()
+            return
+        self._bytes += copy.size
+        sending = asyncio.create_task(self._send(copy))
+        self._under_way.add(sending)
+        sending.add_done_callback(self._under_way.discard)
+
+    def _has_room(self, copy: Copy) -> bool:
+        room = self._most_bytes - self._bytes
+        return len(self._under_way) < _MOST_UNDER_WAY and copy.size <= room
+
+    async def _send(self, copy: Copy) -> None:
+        try:
+            await self._compare(copy, await self._shadow.ask(copy))
+            self._is_away = False
+        except ShadowAway as away:
+            self._tally.failed()
+            self._pause(str(away))
+        except ShadowFailed as failure:
+            self._tally.failed(failure.version)
+        except Exception:  # noqa: BLE001 clients have their answer, whatever happens here
+            self._tally.failed()
+            _log.exception("a copy for the shadow failed")
+        finally:
+            self._bytes -= copy.size
+
+    async def _compare(self, copy: Copy, answer: ShadowAnswer) -> None:
+        bodies = copy.task, copy.answer, answer.body
+        try:
+            if len(copy.answer) + len(answer.body) <= _INLINE_BYTES:
+                comparison = compare(*bodies)
+            else:
+                comparison = await asyncio.to_thread(compare, *bodies)
+        except Unreadable:
+            self._tally.failed(answer.version)
+        else:
+            self._tally.compared(answer.version, comparison)
+
+    def _pause(self, why: str) -> None:
+        """Leave the shadow alone for a moment; say so when it is new."""
+        self._quiet_until = time.monotonic() + _PAUSE_SECONDS
+        if not self._is_away:
+            _log.info("the shadow cannot be reached", why=why)
+        self._is_away = True
+
+
+def _copy(request: Request, body: bytes, answer: bytes, task: Task) -> Copy:
+    scope = request.scope
+    query = scope["query_string"].decode("latin-1")
+    target = f"{scope['path']}?{query}" if query else scope["path"]
+    return Copy("POST" if body else "GET", target, body, answer, task)

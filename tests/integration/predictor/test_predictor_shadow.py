@@ -1,0 +1,185 @@
+"""A shadow gets a copy of each request that was answered, and no client notices."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from predictor_process import PredictorProcess
+from prometheus_client.parser import text_string_to_metric_families
+from served_models import FittedModel, iris, line, plane
+
+from perennial_cli.local.redis_server import free_port
+from perennial_core.bundle import Bundle, write_bundle
+from perennial_core.settings import RegistrySettings
+
+NO_REGISTRY = RegistrySettings()
+MOST_UNDER_WAY = 32
+HTML = {"Accept": "text/html"}
+
+
+def predictor(
+    directory: Path, model: FittedModel, version: int = 1, **settings: Any
+) -> PredictorProcess:
+    stored = model.stored(version=version)
+    write_bundle(directory / "bundle", Bundle(stored.manifest, stored.artifact))
+    given = {"bundle": directory / "bundle", "drain_min_seconds": 0, **settings}
+    return PredictorProcess(directory, NO_REGISTRY, **given)
+
+
+@pytest.fixture
+def shadow(tmp_path: Path) -> Iterator[PredictorProcess]:
+    """A ready predictor of another line, as version 2."""
+    with predictor(tmp_path / "shadow", line(3.0), version=2) as process:
+        yield process.ready()
+
+
+def mirrored(directory: Path, model: FittedModel, shadow_url: str) -> PredictorProcess:
+    return predictor(directory / "mirrored", model, shadow_url=shadow_url)
+
+
+def measured(process: PredictorProcess, name: str) -> dict[tuple[str, ...], float]:
+    """Return a measurement's values by its labels' values, in the order of their names."""
+    text = httpx.get(f"{process.url}/metrics", timeout=20).text
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def outcomes(process: PredictorProcess, number: int) -> dict[tuple[str, ...], float]:
+    """Wait until something came of so many copies; return how many by outcome and version."""
+    while True:
+        found = measured(process, "perennial_shadow_answers_total")
+        if sum(found.values()) >= number:
+            return found
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("model", [line(), iris(), plane()], ids=["line", "iris", "plane"])
+def test_the_same_model_answers_the_same(model: FittedModel, tmp_path: Path) -> None:
+    instances = model.instances()
+    query = dict(zip(model.rows.columns, map(str, instances[0]), strict=True))
+    with (
+        predictor(tmp_path / "shadow", model, version=2) as shadow,
+        mirrored(tmp_path, model, shadow.ready().url) as process,
+    ):
+        process.ready()
+        for asked in (instances[:1], instances, instances * 500):
+            answer = process.client.post("/predict", json={"instances": asked})
+            assert (answer.status_code, answer.json()["version"]) == (200, 1)
+        assert process.client.get("/", params=query).json()["version"] == 1
+        assert outcomes(process, 4) == {("same", "2"): 4}
+        requests = measured(shadow, "perennial_requests_total")
+        assert (requests["/predict", "200"], requests["/", "200"]) == (3, 1)
+
+
+def test_another_model_differs_and_by_how_much_is_told(
+    shadow: PredictorProcess, tmp_path: Path
+) -> None:
+    with mirrored(tmp_path, line(2.0), shadow.url) as process:
+        process.ready()
+        answer = process.client.post("/predict", json={"instances": [[10], [-20]]})
+        assert answer.json()["predictions"] == pytest.approx([23, -37])
+        assert process.client.get("/?msg=100").json()["prediction"] == pytest.approx(203)
+        assert outcomes(process, 2) == {("different", "2"): 2}
+        difference = "perennial_shadow_difference"
+        assert measured(process, f"{difference}_sum") == {("2",): pytest.approx(130)}
+        assert measured(process, f"{difference}_count") == {("2",): 3}
+
+
+def test_only_predictions_for_programs_are_copied(shadow: PredictorProcess, tmp_path: Path) -> None:
+    with mirrored(tmp_path, line(2.0), shadow.url) as process:
+        process.ready()
+        assert process.client.post("/predict", json={"instances": [["a"]]}).status_code == 422
+        assert process.client.get("/?msg=a").status_code == 422
+        for path, headers in (("/?msg=1", HTML), ("/", {}), ("/healthz", {}), ("/docs", {})):
+            assert process.client.get(path, headers=headers).status_code == 200
+        process.client.get("/?msg=1")
+        assert outcomes(process, 1) == {("different", "2"): 1}
+        assert measured(shadow, "perennial_predictions_total") == {(): 1}
+
+
+def test_a_shadow_that_answers_an_error_has_failed(tmp_path: Path) -> None:
+    with (
+        predictor(tmp_path / "shadow", plane(), version=2) as shadow,
+        mirrored(tmp_path, line(), shadow.ready().url) as process,
+    ):
+        assert process.ready().client.get("/?msg=1").status_code == 200
+        assert outcomes(process, 1) == {("failed", "2"): 1}
+
+
+def test_a_copy_is_never_copied_again(tmp_path: Path) -> None:
+    ports = {name: free_port() for name in ("a", "b")}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    with (
+        predictor(tmp_path / "a", line(), port=ports["a"], shadow_url=urls["b"]) as first,
+        predictor(tmp_path / "b", line(), port=ports["b"], shadow_url=urls["a"]) as second,
+    ):
+        first.ready()
+        second.ready()
+        for _ in range(5):
+            httpx.get(f"{first.url}/?msg=1", timeout=20)
+        assert outcomes(first, 5) == {("same", "1"): 5}
+        assert measured(second, "perennial_shadow_answers_total") == {}
+        assert measured(first, "perennial_predictions_total") == {(): 5}
+
+
+def test_clients_do_not_notice_that_nothing_listens_and_it_is_said_once(tmp_path: Path) -> None:
+    port = free_port()
+    with mirrored(tmp_path, line(), f"http://127.0.0.1:{port}") as process:
+        process.ready()
+        for number in range(200):
+            answer = process.client.get(f"/?msg={number}")
+            assert answer.json()["prediction"] == pytest.approx(2 * number + 3)
+        found = outcomes(process, 200)
+        assert set(found) == {("failed", ""), ("dropped", "")}
+        with predictor(tmp_path / "shadow", line(), version=2, port=port):
+            while ("same", "2") not in measured(process, "perennial_shadow_answers_total"):
+                assert process.client.get("/?msg=1").status_code == 200
+    said = [entry for entry in process.log() if "shadow" in entry["event"]]
+    assert len(said) == 1
+
+
+def test_a_hanging_shadow_holds_up_nobody_and_is_sent_no_more_than_a_few(
+    shadow: PredictorProcess, tmp_path: Path
+) -> None:
+    with mirrored(tmp_path, line(2.0), shadow.url) as process:
+        process.ready()
+        shadow.process.send_signal(signal.SIGSTOP)
+        for number in range(1, 101):
+            answer = process.client.get(f"/?msg={number}")
+            assert answer.json()["prediction"] == pytest.approx(2 * number + 3)
+        found = measured(process, "perennial_shadow_answers_total")
+        shadow.process.send_signal(signal.SIGCONT)
+        assert found["dropped", ""] >= 100 - MOST_UNDER_WAY
+        after = outcomes(process, 100)
+        assert set(after) <= {("dropped", ""), ("different", "2"), ("failed", "")}
+
+
+def test_a_hanging_shadow_does_not_keep_the_process_from_ending(
+    shadow: PredictorProcess, tmp_path: Path
+) -> None:
+    with mirrored(tmp_path, line(2.0), shadow.url) as process:
+        process.ready()
+        shadow.process.send_signal(signal.SIGSTOP)
+        assert process.client.get("/?msg=1").status_code == 200
+        process.client.close()
+        process.terminate()
+        assert process.exit_code() == 0
+        shadow.process.send_signal(signal.SIGCONT)
+    assert {entry["level"] for entry in process.log()} == {"info"}
+
+
+def test_what_talks_to_a_shadow_is_loaded_only_where_there_is_one() -> None:
+    script = "import sys, perennial_predictor.main; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
