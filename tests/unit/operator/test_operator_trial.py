@@ -10,7 +10,14 @@ import pytest
 from perennial_core.identity import Digest, Version
 from perennial_core.resource.rollout import RolloutSpec, Strategy
 from perennial_operator.build.deployment import Release
-from perennial_operator.decide.trial import LOOK_SECONDS, Look, Situation, TrialPlan, plan_trial
+from perennial_operator.decide.trial import (
+    LOOK_SECONDS,
+    Look,
+    Situation,
+    Stable,
+    TrialPlan,
+    plan_trial,
+)
 from perennial_operator.decide.trial_record import Trial, TrialState
 from perennial_operator.decide.trial_steps import Step, steps_of
 from perennial_operator.decide.window import Window
@@ -47,9 +54,7 @@ SITUATION = Situation(
     rollout=CANARY,
     replicas=4,
     wish=V2,
-    incumbent=V1,
-    at_rest=True,
-    new_settings=False,
+    stable=Stable(V1, at_rest=True, new_settings=False),
     approved=True,
     failure=None,
     look=look(),
@@ -65,7 +70,10 @@ SHADOWED = Trial(V2, Strategy.SHADOW, 1, 1, TrialState.RUNNING, THEN, COPIES)
 
 
 def plan(trial: Trial | None = FIRST, **changes: Any) -> TrialPlan:
-    return plan_trial(replace(SITUATION, **changes), trial)
+    """Return the plan in a situation that differs so, also in the pods that serve."""
+    names = {name for name in changes if hasattr(SITUATION.stable, name)}
+    stable = replace(SITUATION.stable, **{name: changes.pop(name) for name in names})
+    return plan_trial(replace(SITUATION, stable=stable, **changes), trial)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from perennial_operator.decide.swap import (
     begun,
     none_differs,
 )
+from perennial_operator.decide.trial_record import Trial
 from perennial_operator.kinds import Body
 
 
@@ -76,6 +77,8 @@ class RolloutMemory:
     """What the spec pins."""
     swap: Swap | None = None
     """The release that pods which follow the registry are changing to."""
+    trial: Trial | None = None
+    """The trial that is on, or the last one."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,18 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Stable:
+    """The pods that serve, beside which a version is tried."""
+
+    incumbent: Release | None
+    """What they serve, and new ones could load; None: there is nothing to try a version beside."""
+    at_rest: bool
+    """Whether all of them have it, with the settings that they should have."""
+    new_settings: bool
+    """Whether other settings are on their way to them."""
+
+
+@dataclass(frozen=True)
 class Situation:
     """What a trial's next step depends on."""
 
@@ -40,12 +52,7 @@ class Situation:
     replicas: int
     wish: Release | None
     """The version that should serve in the end."""
-    incumbent: Release | None
-    """What serves, and new pods could load; None: there is nothing to try a version beside."""
-    at_rest: bool
-    """Whether all pods have what serves, with the settings that they should have."""
-    new_settings: bool
-    """Whether other settings are on their way to the pods."""
+    stable: Stable
     approved: bool
     """Whether the version of the trial so far may serve."""
     failure: str | None
@@ -55,6 +62,10 @@ class Situation:
     """Whether pods that do not become ready in time are the version's fault."""
     now: str
     """RFC 3339."""
+
+    @property
+    def incumbent(self) -> Release | None:
+        return self.stable.incumbent
 
     @property
     def deadline(self) -> int:
@@ -115,7 +126,7 @@ def is_on(trial: Trial, incumbent: Release | None) -> bool:
 def _without_trial(situation: Situation, last: Trial | None) -> TrialPlan:
     """Begin a trial where the version that should serve needs one."""
     release = _untried(situation)
-    if release == situation.wish or not situation.at_rest or situation.replicas == 0:
+    if release == situation.wish or not situation.stable.at_rest or situation.replicas == 0:
         return TrialPlan(release, last)
     assert situation.wish is not None
     begun = Trial(
@@ -162,7 +173,7 @@ def _why_ended(situation: Situation, trial: Trial) -> str | None:
         return "spec.serving.replicas is 0"
     if situation.incumbent is None:
         return "the registry no longer has the version that serves"
-    if situation.new_settings and trial.is_undecided:
+    if situation.stable.new_settings and trial.is_undecided:
         return "spec.serving changed; it begins anew after"
     return None
 
