@@ -47,6 +47,9 @@ IDLE: Body = {**MINIMAL, "training": {**MINIMAL["training"], "suspend": True}, "
 """A model that starts no run by itself."""
 
 
+PREDICTORS = "app.kubernetes.io/name in (perennial-predictor, perennial-canary, perennial-shadow)"
+
+
 class CountingCluster(Cluster):
     """The real API, and what was written to it."""
 
@@ -112,9 +115,7 @@ class Kubelet:
 
     async def run(self) -> None:
         while True:
-            for pod in await self._cluster.pods(
-                self._namespace, "app.kubernetes.io/name=perennial-predictor"
-            ):
+            for pod in await self._cluster.pods(self._namespace, PREDICTORS):
                 with suppress(NotFound):  # it went meanwhile
                     await self._tend(pod)
             await asyncio.sleep(0.1)

@@ -9,10 +9,12 @@ from typing import Any
 
 from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
+from perennial_core.resource.rollout import Strategy
 from perennial_operator.build.deployment import TEMPLATE_ANNOTATION, Release
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Pin, Progress, RolloutMemory
 from perennial_operator.decide.swap import Answers, Swap
 from perennial_operator.decide.training import TrainingMemory
+from perennial_operator.decide.trial_record import Trial, TrialState
 from perennial_operator.kinds import Body
 from perennial_operator.pod_report import PodReport
 
@@ -91,6 +93,22 @@ def rollout_memory(model: PredictionModel) -> RolloutMemory:
         stored.get("failure"),
         _pin(model, stored),
         _swap(stored.get("swapping")),
+        _trial(stored.get("trial")),
+    )
+
+
+def _trial(stored: Body | None) -> Trial | None:
+    if stored is None:
+        return None
+    return Trial(
+        release=Release(Version(stored["version"]), Digest(stored["digest"])),
+        strategy=Strategy(stored["strategy"]),
+        step=stored["step"],
+        steps=stored["steps"],
+        state=TrialState(stored["state"]),
+        since=stored["since"],
+        message=stored["message"],
+        evidence=stored.get("evidence"),
     )
 
 

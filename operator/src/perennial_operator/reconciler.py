@@ -37,12 +37,14 @@ from perennial_operator.kinds import CRON_JOB, JOB, Body
 from perennial_operator.observe import is_degraded, is_running, live_deployment, training_memory
 from perennial_operator.predictors import Predictors
 from perennial_operator.problems import Problems
+from perennial_operator.report.versions import told_of_trial
 from perennial_operator.reporter import Reporter
 from perennial_operator.rollouts import Rollouts
 from perennial_operator.runs import RunReader, stored_run
 from perennial_operator.settings import OperatorSettings
 from perennial_operator.sources import read_source
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
+from perennial_operator.trials import Trials
 from perennial_operator.versions import Versions
 
 
@@ -66,7 +68,10 @@ class Reconciler:
         self._finalizer = Finalizer(cluster, cache, registry, self._applier)
         self._reporter = Reporter(cluster, cache, settings.identity)
         self._versions = Versions(cluster, cache, self._applier, self._reporter)
-        self._rollouts = Rollouts(cluster, cache, registry, predictors, settings, registry_settings)
+        self._trials = Trials(cluster, cache, self._applier, predictors)
+        self._rollouts = Rollouts(
+            cluster, cache, registry, predictors, self._trials, settings, registry_settings
+        )
         self._runs = RunReader(cluster, cache)
 
     async def reconcile(self, key: ModelKey) -> float | None:
@@ -82,6 +87,7 @@ class Reconciler:
         if raw is None:
             self._applier.forget(key)
             self._versions.forget(key)
+            self._trials.forget(key)
             return None
         if "deletionTimestamp" in raw["metadata"]:
             await self._finalize(key, raw)
@@ -108,7 +114,7 @@ class Reconciler:
     async def _advance(self, model: PredictionModel) -> float | None:
         problems = Problems()
         training, source = training_memory(model), None
-        registry, plan = await self._rollouts.plan(model, problems)
+        registry, plan, trial = await self._rollouts.plan(model, problems)
         try:
             await self._applier.apply(model.key, self._shared(model), doubt=is_degraded(model))
         except ClusterRefused as error:
@@ -118,10 +124,14 @@ class Reconciler:
                 source = await read_source(self._registry, model, problems)
             training = await self._apply_training(model, registry, source, plan, problems)
             plan = await self._apply_serving(model, plan, problems)
+            if trial is not None:
+                with problems.of_cluster():
+                    await self._trials.apply(model, plan.memory, trial)
         if registry is not None:
             with problems.of_registry():
                 removed = await self._settle(model, plan, registry)
-                await self._versions.mirror(model, registry.judgement, removed, problems)
+                judgement = told_of_trial(registry.judgement, plan.memory.trial_on)
+                await self._versions.mirror(model, judgement, removed, problems)
         with problems.of_cluster():
             if waiting := await self._runs.why_waiting(model):
                 problems.add(Trouble.RUN_WAITS, f"a run cannot start: {waiting}")
@@ -203,6 +213,8 @@ class Reconciler:
         protected.update(registry.judgement.awaiting)
         if registry.choice.version is not None:
             protected.add(registry.choice.version)
+        if plan.memory.trial_on is not None:
+            protected.add(plan.memory.trial_on.release.version)
         serves = _to_be_named(plan)
         if serves is not None and serves != registry.named and registry.approved(serves):
             serving = Serving(version=serves.version, digest=serves.digest)

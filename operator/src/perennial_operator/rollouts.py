@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from perennial_core.identity import Version
 from perennial_core.registry import Failure, Registry
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
@@ -21,6 +22,8 @@ from perennial_operator.decide.rollout import (
     plan_rollout,
     without_settings,
 )
+from perennial_operator.decide.serving import plan_serving, stable_pods
+from perennial_operator.decide.trial import Look, TrialPlan
 from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, Body, ObjectRef
 from perennial_operator.observe import (
     answered_release,
@@ -35,7 +38,10 @@ from perennial_operator.problems import Problems
 from perennial_operator.registry_state import RegistryReader
 from perennial_operator.settings import OperatorSettings
 from perennial_operator.state import RegistryState, Trouble
+from perennial_operator.trials import Trials, situation
 from perennial_operator.versions import asked_decisions
+
+SILENT = "the pods say nothing"
 
 
 class Rollouts:
@@ -47,6 +53,7 @@ class Rollouts:
         cache: Cache,
         registry: Registry,
         predictors: Predictors,
+        trials: Trials,
         settings: OperatorSettings,
         registry_settings: RegistrySettings,
     ) -> None:
@@ -54,23 +61,25 @@ class Rollouts:
         self._cache = cache
         self._registry = registry
         self._predictors = predictors
+        self._trials = trials
         self._reader = RegistryReader(registry)
         self._settings = settings
         self._registry_settings = registry_settings
 
     async def plan(
         self, model: PredictionModel, problems: Problems
-    ) -> tuple[RegistryState | None, RolloutPlan]:
-        """Return what the registry says of the model, if it answers, and what should be done."""
+    ) -> tuple[RegistryState | None, RolloutPlan, TrialPlan | None]:
+        """Return what the registry says of the model, if it answers, and what should be done: about
+        its Deployment, and about a trial unless that is not known now."""
         memory = rollout_memory(model)
         registry = await self._read(model, memory, problems)
-        live = await self.live(model)
-        plan = self._plan(model, memory, registry, live)
-        failed = plan.failed_release
-        if failed is not None and await self._record_failure(model, failed, problems):
+        live, look = await self.live(model), await self._trials.look(model, memory)
+        plan, trial = self._plan(model, memory, registry, live, look)
+        failed = await self._failed(model, plan, trial)
+        if failed is not None and await self._record_failure(model, *failed, problems):
             registry = await self._read(model, memory, problems)
-            plan = self._plan(model, memory, registry, live)
-        return registry, await self._explained(model, memory, plan, problems)
+            plan, trial = self._plan(model, memory, registry, live, look)
+        return registry, await self._explained(model, memory, plan, problems), trial
 
     async def live(self, model: PredictionModel) -> LiveDeployment | None:
         """Return the model's Deployment as it lives; pods that follow the registry are asked."""
@@ -101,37 +110,62 @@ class Rollouts:
         memory: RolloutMemory,
         registry: RegistryState | None,
         live: LiveDeployment | None,
-    ) -> RolloutPlan:
+        look: Look | None,
+    ) -> tuple[RolloutPlan, TrialPlan | None]:
         proven, deadline = memory.proven, model.spec.rollout.progress_deadline_seconds
-        release = registry.target if registry else self._release_under_way(model, memory)
         settings = build_settings_template(model, self._settings, self._registry_settings)
-        return plan_rollout(
-            Wish(release, settings),
-            memory,
-            live,
-            clock=Clock(datetime.now(UTC), timedelta(seconds=deadline)),
-            named=registry.named if registry else release,
-            blame=registry is not None and self._reader.answered_for(deadline),
-            lost=bool(registry and proven and not registry.retains(proven.release)),
-        )
+        blame = registry is not None and self._reader.answered_for(deadline)
+        lost = bool(registry and proven and not registry.retains(proven.release))
+        now = datetime.now(UTC)
+
+        def towards(release: Release | None, memory: RolloutMemory) -> RolloutPlan:
+            return plan_rollout(
+                Wish(release, settings),
+                memory,
+                live,
+                clock=Clock(now, timedelta(seconds=deadline)),
+                named=registry.named if registry else release,
+                blame=blame,
+                lost=lost,
+            )
+
+        if registry is None:
+            return towards(self._release_under_way(model, memory), memory), None
+        stable = stable_pods(memory, towards, lost=lost)
+        asked = situation(model, registry, memory.trial, stable, look, now, blame=blame)
+        return plan_serving(asked, memory, towards)
 
     def _release_under_way(self, model: PredictionModel, memory: RolloutMemory) -> Release | None:
         """Return what the pods were told last, for what is wanted now is not known."""
         return memory.swap.release if memory.swap else live_release(self.deployment(model))
 
+    async def _failed(
+        self, model: PredictionModel, plan: RolloutPlan, trial: TrialPlan | None
+    ) -> tuple[Version, str, str] | None:
+        """Return the version that just failed, the reason and why, for people; None: none did."""
+        if (release := plan.failed_release) is not None:
+            why = await self._why_late(model, release)
+            text = f"version {release.version} failed to roll out: {why}"
+            return release.version, "ProgressDeadlineExceeded", text
+        if trial is None or trial.failed is None or trial.trial is None:
+            return None
+        failed, text = trial.failed, trial.failed.message
+        if failed.unready:
+            text += f": {await self._trials.why_unready(model, trial.trial) or SILENT}"
+        return failed.release.version, failed.reason, text
+
     async def _record_failure(
-        self, model: PredictionModel, release: Release, problems: Problems
+        self, model: PredictionModel, version: Version, reason: str, why: str, problems: Problems
     ) -> bool:
         """Return whether the registry knows of it now: only then there is a way back."""
-        why = await self._why_late(model, release)
         failure = Failure(
-            reason="ProgressDeadlineExceeded",
-            message=f"version {release.version} failed to roll out: {why}",
+            reason=reason,
+            message=why,
             at=datetime.now(UTC),
             generation=model.metadata.generation,
         )
         with problems.of_registry():
-            await self._registry.record_failure(model.key, release.version, failure)
+            await self._registry.record_failure(model.key, version, failure)
             return True
         return False
 
@@ -157,7 +191,7 @@ class Rollouts:
         if deployment is not None and follows(deployment["spec"]["template"]):
             what = f"answered with version {release.version}"
             why = await self._predictors.problem(pods) or why or await self._who_is_silent(pods)
-        why = with_remedy(why or "the pods say nothing", "spec.serving.resources.limits.memory")
+        why = with_remedy(why or SILENT, "spec.serving.resources.limits.memory")
         return f"not all pods {what} within {deadline} s: {why}"
 
     async def _who_is_silent(self, pods: list[Body]) -> str | None:

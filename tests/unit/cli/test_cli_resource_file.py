@@ -126,8 +126,10 @@ def test_an_unusable_file_is_named(tmp_path: Path, content: bytes | None, says: 
 
 def test_fields_for_a_cluster_are_named_when_they_are_set() -> None:
     assert cluster_only(parse_resources(MODEL, 1).model.spec) == []
-    spec = "  serving: {replicas: 3, resources: {limits: {cpu: 1}}, service: {type: NodePort}}"
+    spec = "  serving: {replicas: 3, resources: {limits: {cpu: 1}}, service: {type: NodePort}}\n"
+    spec += "  rollout: {strategy: Canary}"
     assert cluster_only(parse_resources(MODEL + spec, 1).model.spec) == [
+        "spec.rollout.strategy",
         "spec.serving.replicas",
         "spec.serving.resources",
         "spec.serving.service",

@@ -11,10 +11,12 @@ from builders import NOW, manifest_body
 from operator_models import MINIMAL, Body, read_model
 
 from perennial_core.approval import Judgement
-from perennial_core.decisions import Choice
+from perennial_core.decisions import Choice, Ruling, State
+from perennial_core.gate import Verdict
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, Decision, Failure, RunOutcome, Snapshot
+from perennial_core.resource.rollout import Strategy
 from perennial_core.resource.status import PredictionModelStatus
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import (
@@ -28,9 +30,12 @@ from perennial_operator.decide.rollout import (
 )
 from perennial_operator.decide.swap import Swap
 from perennial_operator.decide.training import LastRun, TrainingMemory
+from perennial_operator.decide.trial_record import Trial, TrialState
+from perennial_operator.observe import rollout_memory
 from perennial_operator.report.conditions import Condition, conditions
 from perennial_operator.report.events import ModelEvent, events
 from perennial_operator.report.status import build_status, refused_status
+from perennial_operator.report.versions import told_of_trial
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
 THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -96,6 +101,19 @@ SETTINGS_FAILED = replace(
 )
 
 
+TRIED = Trial(V4, Strategy.CANARY, 1, 2, TrialState.RUNNING, THEN, "step 1 of 2, 1 of 5 pods")
+SECOND = replace(TRIED, step=2, message="step 2 of 2, 4 of 8 pods", evidence="0% of 99 requests")
+WAITS = replace(SECOND, state=TrialState.WAITING, message="too few requests: 3 of 50")
+PASSED = replace(SECOND, state=TrialState.PASSED, message="it is rolled out")
+GIVEN_UP = replace(SECOND, state=TrialState.FAILED, message="version 4 failed its trial: 9%")
+STOPPED = replace(SECOND, state=TrialState.ENDED, message="version 3 is pinned")
+SHADOWED = replace(TRIED, strategy=Strategy.SHADOW, message="it gets copies")
+
+
+def trying(trial: Trial | None) -> ModelState:
+    return replace(SERVING, plan=replace(SERVING.plan, memory=replace(MEMORY, trial=trial)))
+
+
 def phase(name: Phase) -> ModelState:
     return replace(SERVING, plan=replace(SERVING.plan, phase=name))
 
@@ -117,6 +135,7 @@ def found(state: ModelState, kind: str) -> Condition:
         (replace(SERVING, live=replace(LIVE, ready=1)), "True", "Serving", "1 of 2"),
         (replace(SERVING, live=replace(LIVE, ready=0)), "False", "NoReadyPods", "version 3"),
         (replace(SERVING, registry=None), "True", "Serving", "version 3"),
+        (trying(TRIED), "True", "Serving", "version 3 answers from 2 of 2 pods"),
         (SETTINGS_FAILED, "True", "Serving", "version 3"),
         (ROLLING, "False", "RollingOut", "version 4"),
         (NEW, "False", "NoVersion", "no version is published yet"),
@@ -175,6 +194,12 @@ def test_trained(state: ModelState, status: str, reason: str, words: str) -> Non
         (NEW, "False", "NothingToServe"),
         (phase(Phase.SCALED_TO_ZERO), "False", "ScaledToZero"),
         (phase(Phase.STUCK), "False", "Stuck"),
+        (trying(TRIED), "False", "Canary"),
+        (trying(WAITS), "False", "Canary"),
+        (trying(SHADOWED), "False", "Shadow"),
+        (trying(PASSED), "False", "RollingOut"),
+        (trying(replace(PASSED, release=V3)), "True", "RolledOut"),
+        (trying(GIVEN_UP), "True", "RolledOut"),
     ],
 )
 def test_rolled_out(state: ModelState, status: str, reason: str) -> None:
@@ -240,7 +265,7 @@ def every_state() -> list[ModelState]:
     memories = [
         RolloutMemory(),
         MEMORY,
-        RolloutMemory(PROVEN, "h", "why", Pin(Version(3), 2), Swap(V4, NOW)),
+        RolloutMemory(PROVEN, "h", "why", Pin(Version(3), 2), Swap(V4, NOW), TRIED),
     ]
     plans = [
         RolloutPlan(phase, memory, None if phase is Phase.NOTHING_TO_SERVE else PROVEN)
@@ -363,6 +388,95 @@ def told(before: ModelState, after: ModelState) -> list[ModelEvent]:
 )
 def test_events(before: ModelState, after: ModelState, expected: list[tuple[str, str]]) -> None:
     assert [(event.type, event.reason) for event in told(before, after)] == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "reason", "message"),
+    [
+        (
+            None,
+            TRIED,
+            *("Normal", "TrialStarted"),
+            "version 4 is on trial (Canary): step 1 of 2, 1 of 5 pods",
+        ),
+        (
+            replace(GIVEN_UP, release=V3),
+            TRIED,
+            *("Normal", "TrialStarted"),
+            "version 4 is on trial (Canary): step 1 of 2, 1 of 5 pods",
+        ),
+        (
+            STOPPED,
+            replace(TRIED, since=LATER),
+            *("Normal", "TrialStarted"),
+            "version 4 is on trial (Canary): step 1 of 2, 1 of 5 pods",
+        ),
+        (
+            TRIED,
+            SECOND,
+            *("Normal", "TrialStepPassed"),
+            "version 4 passed step 1 of 2: 0% of 99 requests",
+        ),
+        (
+            SECOND,
+            WAITS,
+            *("Warning", "TrialInconclusive"),
+            "version 4 is on trial: too few requests: 3 of 50",
+        ),
+        (
+            WAITS,
+            PASSED,
+            *("Normal", "TrialPassed"),
+            "version 4 passed its trial: 0% of 99 requests",
+        ),
+        (SECOND, GIVEN_UP, "Warning", "TrialFailed", "version 4 failed its trial: 9%"),
+        (
+            SECOND,
+            STOPPED,
+            *("Normal", "TrialEnded"),
+            "the trial of version 4 ended: version 3 is pinned",
+        ),
+    ],
+)
+def test_each_turn_of_a_trial_is_worth_an_event_with_its_figures(
+    before: Trial | None, after: Trial, kind: str, reason: str, message: str
+) -> None:
+    found = told(trying(before), trying(after))
+
+    assert ModelEvent(kind, reason, message) in found
+    assert [event.reason for event in found if "Trial" in event.reason] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (TRIED, replace(TRIED, message="step 1 of 2, 2 of 6 pods")),
+        (PASSED, PASSED),
+        (GIVEN_UP, GIVEN_UP),
+    ],
+)
+def test_a_trial_that_goes_on_is_worth_no_event(before: Trial, after: Trial) -> None:
+    assert [e for e in told(trying(before), trying(after)) if "Trial" in e.reason] == []
+
+
+def test_the_version_on_trial_says_so() -> None:
+    ruling = Ruling(State.APPROVED, "approved by the gate", Verdict(()))
+    judgement = Judgement({}, {V4.version: ruling, V3.version: ruling}, {})
+
+    rulings = told_of_trial(judgement, TRIED).rulings
+
+    assert rulings[V4.version] == replace(
+        ruling, message="on trial (Canary): step 1 of 2, 1 of 5 pods; approved by the gate"
+    )
+    assert rulings[V3.version] == ruling
+    assert told_of_trial(judgement, None) == judgement
+
+
+def test_a_trial_is_remembered_as_it_was() -> None:
+    for trial in (TRIED, SECOND, WAITS, PASSED, GIVEN_UP, STOPPED, SHADOWED):
+        status = build_status(read_model(), trying(trial), THEN)
+
+        assert rollout_memory(read_model(status=status)).trial == trial
 
 
 def test_a_new_model_is_worth_no_event_by_itself() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from builders import NOW
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from perennial_operator.build.deployment import Release
 from perennial_operator.build.metadata import content_hash
 from perennial_operator.decide.rollout import (
     Attempt,
+    Clock,
     LiveDeployment,
     Phase,
     Pin,
@@ -181,7 +183,13 @@ class World:
                 ready=self.replicas,
             )
         return plan_rollout(
-            Wish(wish, template(self.wanted)), memory, live, blame=self.answers, lost=False
+            Wish(wish, template(self.wanted)),
+            memory,
+            live,
+            clock=Clock(NOW, timedelta(seconds=300)),
+            named=wish,
+            blame=self.answers,
+            lost=False,
         )
 
     def _look(self) -> Look | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perennial_core.resource import PredictionModelSpec, ServingSpec
+from perennial_core.resource.rollout import Strategy
 
 
 def cluster_only(spec: PredictionModelSpec) -> list[str]:
@@ -10,6 +11,7 @@ def cluster_only(spec: PredictionModelSpec) -> list[str]:
     plain, runs = ServingSpec(), spec.runs
     fields = {
         "spec.training.resources": runs is not None and runs.resources != plain.resources,
+        "spec.rollout.strategy": spec.rollout.strategy in (Strategy.CANARY, Strategy.SHADOW),
         "spec.serving.replicas": spec.serving.replicas != 1,
         "spec.serving.resources": spec.serving.resources != plain.resources,
         "spec.serving.service": spec.serving.service != plain.service,

@@ -59,6 +59,22 @@ class SwapStatus(VersionStatus):
     since: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
+class TrialStatus(VersionStatus):
+    """A version that is tried beside the one that serves, or the last that was."""
+
+    strategy: str
+    step: int
+    """From 1."""
+    steps: int
+    state: Literal["Running", "Waiting", "Passed", "Failed", "Ended"]
+    since: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the step began."""
+    message: str
+    """How it stands, or why it is over."""
+    evidence: str | None = None
+    """What was compared last, with its figures."""
+
+
 class RolloutStatus(Part):
     """To what a failed rollout goes back, and what is not tried again."""
 
@@ -77,6 +93,8 @@ class RolloutStatus(Part):
     """The generation of the resource that pinned it."""
     swapping: SwapStatus | None = None
     """With strategy HotSwap: the version that not all pods answer with yet."""
+    trial: TrialStatus | None = None
+    """With the strategies Canary and Shadow: the trial that is on, or the last one."""
 
 
 class PredictionModelStatus(Part):

@@ -80,6 +80,12 @@ class RolloutMemory:
     trial: Trial | None = None
     """The trial that is on, or the last one."""
 
+    @property
+    def trial_on(self) -> Trial | None:
+        """The trial that is on."""
+        incumbent = self.proven.release if self.proven else None
+        return self.trial if self.trial and self.trial.is_on(incumbent) else None
+
 
 @dataclass(frozen=True)
 class Wish:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from perennial_operator.build.deployment import Release
+from perennial_operator.build.deployment import Release, follows
 from perennial_operator.decide.rollout import Phase, RolloutMemory, RolloutPlan
 from perennial_operator.decide.trial import Situation, Stable, TrialPlan, plan_trial
 
@@ -22,7 +22,7 @@ def stable_pods(memory: RolloutMemory, towards: Towards, *, lost: bool) -> Stabl
         lost: Whether the registry no longer has what they serve.
     """
     proven = memory.proven
-    if proven is None or lost:
+    if proven is None or lost or follows(proven.template):
         return Stable(None, at_rest=False, new_settings=False)
     staying = towards(proven.release, memory)
     return Stable(
@@ -37,4 +37,6 @@ def plan_serving(
 ) -> tuple[RolloutPlan, TrialPlan]:
     """Return the next step of the rollout, and that of the trial in front of it."""
     trial = plan_trial(situation, memory.trial)
-    return towards(trial.release, replace(memory, trial=trial.trial)), trial
+    rollout = towards(trial.release, replace(memory, trial=trial.trial))
+    looks = [seconds for seconds in (rollout.look_again, trial.look_again) if seconds is not None]
+    return replace(rollout, look_again=min(looks, default=None)), trial

@@ -108,19 +108,13 @@ def plan_trial(situation: Situation, trial: Trial | None) -> TrialPlan:
         situation: What it depends on.
         trial: What is remembered of the trial that is on, or of the last one.
     """
-    if trial is None or not is_on(trial, situation.incumbent):
+    if trial is None or not trial.is_on(situation.incumbent):
         return _without_trial(situation, trial)
     if ended := _ended(situation, trial):
         return TrialPlan(_untried(situation), ended)
     if trial.state is TrialState.PASSED:
         return TrialPlan(trial.release, trial, _step(situation, trial).pods)
     return _next_step(situation, trial)
-
-
-def is_on(trial: Trial, incumbent: Release | None) -> bool:
-    """Return whether a trial still has pods: until it is over, or its version rolled out."""
-    passed = trial.state is TrialState.PASSED and trial.release != incumbent
-    return trial.is_undecided or passed
 
 
 def _without_trial(situation: Situation, last: Trial | None) -> TrialPlan:

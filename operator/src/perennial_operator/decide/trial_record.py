@@ -43,3 +43,8 @@ class Trial:
     @property
     def is_undecided(self) -> bool:
         return self.state in (TrialState.RUNNING, TrialState.WAITING)
+
+    def is_on(self, incumbent: Release | None) -> bool:
+        """Return whether it still has pods: until it is over, or its version rolled out."""
+        passed = self.state is TrialState.PASSED and self.release != incumbent
+        return self.is_undecided or passed

@@ -10,6 +10,7 @@ from perennial_core.identity import Version
 from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, RunOutcome
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase
+from perennial_operator.decide.trial_record import Trial, TrialState
 from perennial_operator.kinds import Body
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
@@ -97,6 +98,8 @@ def rolled_out(state: ModelState) -> Condition:
     """True when the predictors have the version and the settings that they should have."""
     plan = state.plan
     if plan.phase is Phase.ROLLED_OUT:
+        if trial := plan.memory.trial_on:
+            return _tried(trial)
         if plan.memory.failure:
             return Condition("RolledOut", "False", "SettingsFailed", plan.memory.failure)
         assert plan.attempt is not None
@@ -110,6 +113,14 @@ def rolled_out(state: ModelState) -> Condition:
         Phase.UNOBSERVED: _rolling(state),
     }
     return Condition("RolledOut", "False", str(plan.phase), texts[plan.phase])
+
+
+def _tried(trial: Trial) -> Condition:
+    version = trial.release.version
+    if trial.state is TrialState.PASSED:
+        return Condition("RolledOut", "False", "RollingOut", f"rolling out version {version}")
+    text = f"version {version} is on trial: {trial.message}"
+    return Condition("RolledOut", "False", str(trial.strategy), text)
 
 
 def degraded(state: ModelState) -> Condition:

@@ -10,6 +10,7 @@ from perennial_core.resource import PredictionModel
 from perennial_operator.build.metadata import selector
 from perennial_operator.decide.rollout import RolloutMemory
 from perennial_operator.decide.training import LastRun
+from perennial_operator.decide.trial_record import Trial
 from perennial_operator.kinds import Body
 from perennial_operator.report.conditions import Condition, conditions, stamped, standing
 from perennial_operator.state import ModelState, Problem, RegistryState
@@ -92,7 +93,23 @@ def _rollout(memory: RolloutMemory) -> Body | None:
     if memory.swap is not None:
         release, since = memory.swap.release, timestamp(memory.swap.since)
         stored["swapping"] = {**_release(release.version, release.digest), "since": since}
+    if memory.trial is not None:
+        stored["trial"] = _trial(memory.trial)
     return stored or None
+
+
+def _trial(trial: Trial) -> Body:
+    stored = {
+        **_release(trial.release.version, trial.release.digest),
+        "strategy": str(trial.strategy),
+        "step": trial.step,
+        "steps": trial.steps,
+        "state": str(trial.state),
+        "since": trial.since,
+        "message": shortened(trial.message),
+        "evidence": trial.evidence,
+    }
+    return {name: value for name, value in stored.items() if value is not None}
 
 
 def _serving(memory: RolloutMemory) -> Body | None:

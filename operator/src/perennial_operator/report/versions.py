@@ -1,10 +1,14 @@
-"""The events that a change of a version is worth."""
+"""What is said of a version, and the events that a change of it is worth."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from perennial_core.approval import Judgement
 from perennial_core.decisions import State
 from perennial_core.manifest import Manifest
 from perennial_core.resource.promotion import PromotionSource
+from perennial_operator.decide.trial_record import Trial
 from perennial_operator.kinds import Body
 from perennial_operator.report.events import ModelEvent
 
@@ -15,6 +19,16 @@ _TOLD = {
     State.REJECTED: "Warning",
 }
 """The states that are worth an event of their own, and its type; rollouts have theirs."""
+
+
+def told_of_trial(judgement: Judgement, trial: Trial | None) -> Judgement:
+    """Return the judgement in which the version that is on trial says so."""
+    if trial is None or trial.release.version not in judgement.rulings:
+        return judgement
+    version = trial.release.version
+    ruling = judgement.rulings[version]
+    text = f"on trial ({trial.strategy}): {trial.message}; {ruling.message}"
+    return replace(judgement, rulings={**judgement.rulings, version: replace(ruling, message=text)})
 
 
 def version_event(version: int, before: Body, after: Body) -> ModelEvent | None:
