@@ -11,6 +11,7 @@ from perennial_cli.views import ModelDetails, ModelView, VersionView
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Answer, Registry
+from perennial_core.resource import PredictionModel
 
 
 class Backend(Protocol):
@@ -30,6 +31,9 @@ class Backend(Protocol):
 
     async def versions(self, name: str | None) -> list[VersionView]:
         """Return a model's retained versions, newest first."""
+
+    async def resource(self, name: str | None) -> PredictionModel:
+        """Return a model's resource."""
 
     async def train(self, name: str | None) -> Asked:
         """Ask for a run."""

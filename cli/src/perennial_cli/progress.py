@@ -6,9 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
+from perennial_cli.views import ModelView, RunView, VersionView
 from perennial_core.decisions import State
 from perennial_core.registry import RunOutcome
+
+_FINAL = ("SettingsFailed", "Stuck", "NothingToServe", "ScaledToZero", "NotRunning")
+"""Reasons why nothing rolls out, and nothing will by itself."""
 
 
 class Phase(StrEnum):
@@ -74,11 +77,7 @@ def of_rollout(model: ModelView, version: int | None, generation: int) -> Progre
         arrived = version in (None, model.serving)
         text = f"version {model.serving} serves" if arrived else rolled.message
         return Progress(Phase.DONE if arrived else Phase.GOES_ON, text)
-    return Progress(Phase.FAILED if _is_final(rolled) else Phase.GOES_ON, rolled.message)
-
-
-def _is_final(rolled: ConditionView) -> bool:
-    return rolled.reason in ("SettingsFailed", "Stuck", "NothingToServe", "ScaledToZero")
+    return Progress(Phase.FAILED if rolled.reason in _FINAL else Phase.GOES_ON, rolled.message)
 
 
 _LOST = (State.FAILED, State.SUPERSEDED, State.DENIED, State.REJECTED)

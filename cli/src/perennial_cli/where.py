@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +13,7 @@ import typer
 from perennial_cli.backend import Backend
 from perennial_cli.cluster.backend import Cluster
 from perennial_cli.cluster.kubectl import Kubectl
+from perennial_core.errors import UserError
 
 _PANEL = "Where the model is"
 
@@ -20,22 +24,58 @@ def _option(*names: str, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class Where:
-    """Where the model is: in the cluster of a context."""
+    """Where the model is: in the cluster of a context, or on this machine."""
 
     namespace: Annotated[str | None, _option("-n", "--namespace", help="Namespace.")] = None
     context: Annotated[str | None, _option("--context", help="Context of the kubeconfig.")] = None
     kubeconfig: Annotated[str | None, _option("--kubeconfig", help="The kubeconfig file.")] = None
     user: Annotated[str | None, _option("--as", help="User to act as.")] = None
+    local: Annotated[
+        Path | None,
+        _option("--local", metavar="FILE", help="On this machine: the file of perennial run."),
+    ] = None
+    directory: Annotated[
+        Path | None,
+        _option(
+            "--directory",
+            help="With --local: the directory of perennial run.",
+            show_default=".perennial/NAMESPACE-NAME",
+        ),
+    ] = None
+    redis_url: Annotated[
+        str | None,
+        _option(
+            "--redis-url",
+            help="With --local: the registry of perennial run.",
+            envvar="PERENNIAL_REDIS_URL",
+            show_default="one of its own",
+        ),
+    ] = None
 
-    def backend(self, everywhere: bool = False) -> Backend:
-        """Return the backend.
+    @asynccontextmanager
+    async def backend(
+        self, *, everywhere: bool = False, begin: bool = False
+    ) -> AsyncIterator[Backend]:
+        """Open the backend while the context is open.
 
         Args:
             everywhere: Whether models of all namespaces are listed.
+            begin: Whether a local model may have no versions and no runs yet.
         """
-        return Cluster(self._kubectl(), everywhere)
+        if self.local is None:
+            yield Cluster(self._kubectl(), everywhere)
+            return
+        if self._options() or self.namespace:
+            raise UserError("--local: goes without -n, --context, --kubeconfig and --as")
+        from perennial_cli.local.backend import local_backend  # which imports the whole pipeline
+
+        opened = local_backend(self.local, self.directory, self.redis_url, begin=begin)
+        async with opened as backend:
+            yield backend
+
+    def _options(self) -> tuple[str, ...]:
+        given = {"--context": self.context, "--kubeconfig": self.kubeconfig, "--as": self.user}
+        return tuple(part for name, value in given.items() if value for part in (name, value))
 
     def _kubectl(self) -> Kubectl:
-        given = {"--context": self.context, "--kubeconfig": self.kubeconfig, "--as": self.user}
-        options = [part for name, value in given.items() if value for part in (name, value)]
-        return Kubectl(tuple(options), self.namespace)
+        return Kubectl(self._options(), self.namespace)

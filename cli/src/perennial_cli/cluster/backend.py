@@ -17,7 +17,7 @@ from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, VersionView
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Answer, Registry
-from perennial_core.resource import GROUP, PLURAL, TRAIN_ANNOTATION
+from perennial_core.resource import GROUP, PLURAL, TRAIN_ANNOTATION, PredictionModel
 from perennial_core.resource.model_version import (
     MODEL_VERSION_KIND,
     MODEL_VERSION_PLURAL,
@@ -75,6 +75,9 @@ class Cluster:
         key = ModelKey(body["metadata"]["namespace"], body["metadata"]["name"])
         async with cluster_registry(self._kubectl, key) as registry:
             yield key, registry
+
+    async def resource(self, name: str | None) -> PredictionModel:
+        return PredictionModel.parse(await self._body(await self._named(name)))
 
     async def train(self, name: str | None) -> Asked:
         body = await self._body(await self._named(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -32,8 +33,7 @@ def approve(
     after: After,
 ) -> None:
     """Let a version serve that awaits approval."""
-    decision = _Decision(where.backend(), Answer.APPROVED, reason)
-    asyncio.run(decision.make(model, version, after))
+    asyncio.run(_decide(where, model, version, _Decision(Answer.APPROVED, reason), after))
 
 
 @with_options
@@ -46,34 +46,39 @@ def deny(
     after: After,
 ) -> None:
     """Let a version never serve that awaits approval."""
-    decision = _Decision(where.backend(), Answer.DENIED, reason)
-    asyncio.run(decision.make(model, version, after))
+    asyncio.run(_decide(where, model, version, _Decision(Answer.DENIED, reason), after))
 
 
+@dataclass(frozen=True)
 class _Decision:
-    """A decision, before it is known on which version."""
+    """What is decided, before it is known on which version."""
 
-    def __init__(self, backend: Backend, verdict: Answer, reason: str) -> None:
-        self._backend = backend
-        self._verdict = verdict
-        self._reason = reason
+    verdict: Answer
+    reason: str
 
-    async def make(self, name: str | None, number: int | None, after: After) -> None:
-        model = await self._backend.model(name)
-        chosen = to_decide_on(await self._backend.versions(model.name), number)
-        view = await self._backend.decide(model.name, chosen.version, self._verdict, self._reason)
-        text = f"version {chosen.version} of {model.key} is {self._verdict.lower()}"
+
+async def _decide(
+    where: Where, name: str | None, number: int | None, decision: _Decision, after: After
+) -> None:
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        chosen = to_decide_on(await backend.versions(model.name), number)
+        verdict, version = decision.verdict, chosen.version
+        view = await backend.decide(model.name, version, verdict, decision.reason)
+        text = f"version {version} of {model.key} is {verdict.lower()}"
         if after.waits:
-            text = f"{text}: {await after.wait(lambda: self._look(chosen))}"
-            view = await self._now(chosen) or view
+            text = f"{text}: {await after.wait(lambda: _look(backend, chosen, verdict))}"
+            view = await _now(backend, chosen) or view
         after.tell(view, text)
 
-    async def _look(self, chosen: VersionView) -> Progress:
-        view = await self._now(chosen)
-        if self._verdict is Answer.DENIED:
-            return of_denial(view)
-        return of_approval(await self._backend.model(chosen.model), view)
 
-    async def _now(self, chosen: VersionView) -> VersionView | None:
-        versions = await self._backend.versions(chosen.model)
-        return next((view for view in versions if view.version == chosen.version), None)
+async def _look(backend: Backend, chosen: VersionView, verdict: Answer) -> Progress:
+    view = await _now(backend, chosen)
+    if verdict is Answer.DENIED:
+        return of_denial(view)
+    return of_approval(await backend.model(chosen.model), view)
+
+
+async def _now(backend: Backend, chosen: VersionView) -> VersionView | None:
+    versions = await backend.versions(chosen.model)
+    return next((view for view in versions if view.version == chosen.version), None)

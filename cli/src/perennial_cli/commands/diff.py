@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from perennial_cli.backend import Backend, version_of
+from perennial_cli.backend import version_of
 from perennial_cli.evidence import with_manifests
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.difference import DifferencesView, differences, differences_table
@@ -25,14 +25,15 @@ def diff(
     where: Where,
 ) -> None:
     """Show what differs between two versions."""
-    found = asyncio.run(_compare(where.backend(), model, one, other))
+    found = asyncio.run(_compare(where, model, one, other))
     print_answer(found, output, differences_table(found))
     if not found.differences and output is None:
         note("nothing differs")
 
 
-async def _compare(backend: Backend, name: str, one: int, other: int) -> DifferencesView:
-    versions = await backend.versions(name)
-    chosen = [version_of(versions, number) for number in (one, other)]
-    before, after = await with_manifests(backend, chosen)
-    return differences(before, after)
+async def _compare(where: Where, name: str, one: int, other: int) -> DifferencesView:
+    async with where.backend() as backend:
+        versions = await backend.versions(name)
+        chosen = [version_of(versions, number) for number in (one, other)]
+        before, after = await with_manifests(backend, chosen)
+        return differences(before, after)

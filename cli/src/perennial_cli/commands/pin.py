@@ -27,13 +27,13 @@ def pin(
     after: After,
 ) -> None:
     """Hold a version, whatever is published."""
-    asyncio.run(_pin(where.backend(), model, version, after))
+    asyncio.run(_pin(where, model, version, after))
 
 
 @with_options
 def unpin(model: ModelArgument = None, *, where: Where, after: After) -> None:
     """Let the newest approved version serve again."""
-    asyncio.run(_unpin(where.backend(), model, after))
+    asyncio.run(_unpin(where, model, after))
 
 
 @with_options
@@ -48,29 +48,32 @@ def rollback(
     after: After,
 ) -> None:
     """Go back to an earlier version, and hold it."""
-    asyncio.run(_roll_back(where.backend(), model, to, after))
+    asyncio.run(_roll_back(where, model, to, after))
 
 
-async def _pin(backend: Backend, name: str | None, number: int, after: After) -> None:
-    model = await backend.model(name)
-    to_pin(await backend.versions(model.name), number)
-    text = f"version {number} of {model.key} is pinned"
-    await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
+async def _pin(where: Where, name: str | None, number: int, after: After) -> None:
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        to_pin(await backend.versions(model.name), number)
+        text = f"version {number} of {model.key} is pinned"
+        await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
 
 
-async def _roll_back(backend: Backend, name: str | None, to: int | None, after: After) -> None:
-    model = await backend.model(name)
-    number = to_go_back_to(model, await backend.versions(model.name), to).version
-    text = f"{model.key} goes back from version {model.serving} to {number}, which is pinned"
-    await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
+async def _roll_back(where: Where, name: str | None, to: int | None, after: After) -> None:
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        number = to_go_back_to(model, await backend.versions(model.name), to).version
+        text = f"{model.key} goes back from version {model.serving} to {number}, which is pinned"
+        await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
 
 
-async def _unpin(backend: Backend, name: str | None, after: After) -> None:
-    model = await backend.model(name)
-    if model.pinned_version is None:
-        raise UserError(f"{model.key}: no version is pinned")
-    text = f"version {model.pinned_version} of {model.key} is no longer pinned"
-    await _change(backend, model, None, text, after)
+async def _unpin(where: Where, name: str | None, after: After) -> None:
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        if model.pinned_version is None:
+            raise UserError(f"{model.key}: no version is pinned")
+        text = f"version {model.pinned_version} of {model.key} is no longer pinned"
+        await _change(backend, model, None, text, after)
 
 
 def _how_to_unpin(model: ModelView) -> str:

@@ -34,21 +34,22 @@ def promote(
     """
     if follow and version is not None:
         raise UserError("promote: give one of --version and --follow")
-    asyncio.run(_promote(where.backend(), model, version, follow, after))
+    asyncio.run(_promote(where, model, version, follow, after))
 
 
 async def _promote(
-    backend: Backend, name: str | None, version: int | None, follow: bool, after: After
+    where: Where, name: str | None, version: int | None, follow: bool, after: After
 ) -> None:
-    model = await backend.model(name)
-    if version is None and not follow:
-        version = await _what_serves(backend, model.name)
-    asked = await backend.promote(model.name, version)
-    what = "what serves at its source" if follow else f"version {version} of its source"
-    text = f"{model.key} takes over {what}"
-    if after.waits:
-        text = f"{text}; {await wait_for_run(backend, model, asked, after)}"
-    after.tell(await backend.model(model.name), text)
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        if version is None and not follow:
+            version = await _what_serves(backend, model.name)
+        asked = await backend.promote(model.name, version)
+        what = "what serves at its source" if follow else f"version {version} of its source"
+        text = f"{model.key} takes over {what}"
+        if after.waits:
+            text = f"{text}; {await wait_for_run(backend, model, asked, after)}"
+        after.tell(await backend.model(model.name), text)
 
 
 async def _what_serves(backend: Backend, name: str) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from perennial_cli.arguments import ModelArgument, VersionOption
-from perennial_cli.backend import Backend, version_of
+from perennial_cli.backend import version_of
 from perennial_cli.evidence import with_manifests
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.output import FormatOption, print_answer
@@ -28,15 +28,16 @@ def show(
 
     By default it is the one that serves, or else the latest.
     """
-    found = asyncio.run(_read(where.backend(), model, version))
+    found = asyncio.run(_read(where, model, version))
     print_answer(found, output, *version_tables(found, datetime.now(UTC)))
 
 
-async def _read(backend: Backend, name: str | None, number: int | None) -> VersionDetails:
-    view = await backend.model(name)
-    number = number or view.serving or view.latest
-    if number is None:
-        raise UserError(f"{view.key}: no version is published yet")
-    chosen = version_of(await backend.versions(view.name), number)
-    (details,) = await with_manifests(backend, [chosen])
-    return details
+async def _read(where: Where, name: str | None, number: int | None) -> VersionDetails:
+    async with where.backend() as backend:
+        view = await backend.model(name)
+        number = number or view.serving or view.latest
+        if number is None:
+            raise UserError(f"{view.key}: no version is published yet")
+        chosen = version_of(await backend.versions(view.name), number)
+        (details,) = await with_manifests(backend, [chosen])
+        return details

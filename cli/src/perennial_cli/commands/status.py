@@ -11,6 +11,7 @@ import typer
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.models import details_tables, models_table
 from perennial_cli.show.output import FormatOption, note, print_answer
+from perennial_cli.views import ModelDetails, ModelView
 from perennial_cli.where import Where
 
 Everywhere = Annotated[
@@ -29,12 +30,21 @@ def status(
     where: Where,
 ) -> None:
     """Show all models, or all of one."""
-    backend = where.backend(everywhere)
     if model is not None:
-        found = asyncio.run(backend.details(model))
+        found = asyncio.run(_one(where, model))
         print_answer(found, output, *details_tables(found, datetime.now(UTC)))
         return
-    models = asyncio.run(backend.models())
+    models = asyncio.run(_all(where, everywhere))
     print_answer(models, output, models_table(models, everywhere=everywhere))
     if not models and output is None:
         note("there are no models here; name others with -n or -A")
+
+
+async def _one(where: Where, name: str) -> ModelDetails:
+    async with where.backend() as backend:
+        return await backend.details(name)
+
+
+async def _all(where: Where, everywhere: bool) -> list[ModelView]:
+    async with where.backend(everywhere=everywhere) as backend:
+        return await backend.models()

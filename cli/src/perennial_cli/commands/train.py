@@ -25,22 +25,23 @@ def train(model: ModelArgument = None, *, where: Where, after: After) -> None:
     With --wait the exit code tells what came of it: 0 a new version, 3 skipped, for nothing
     changed, 1 failed.
     """
-    if asyncio.run(_train(where.backend(), model, after)) == RunOutcome.SKIPPED:
+    if asyncio.run(_train(where, model, after)) == RunOutcome.SKIPPED:
         raise typer.Exit(SKIPPED)
 
 
-async def _train(backend: Backend, name: str | None, after: After) -> str | None:
+async def _train(where: Where, name: str | None, after: After) -> str | None:
     """Return the outcome of the run, when it was waited for."""
-    model = await backend.model(name)
-    asked = await backend.train(model.name)
-    if not after.waits:
-        after.tell(model, f"a run of {model.key} is asked for")
-        return None
-    text = await wait_for_run(backend, model, asked, after)
-    ended = await backend.model(model.name)
-    after.tell(ended, text)
-    run = ended_run(ended, asked)
-    return run.outcome if run else None
+    async with where.backend() as backend:
+        model = await backend.model(name)
+        asked = await backend.train(model.name)
+        if not after.waits:
+            after.tell(model, f"a run of {model.key} is asked for")
+            return None
+        text = await wait_for_run(backend, model, asked, after)
+        ended = await backend.model(model.name)
+        after.tell(ended, text)
+        run = ended_run(ended, asked)
+        return run.outcome if run else None
 
 
 async def wait_for_run(backend: Backend, model: ModelView, asked: Asked, after: After) -> str:

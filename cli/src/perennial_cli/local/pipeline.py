@@ -17,9 +17,11 @@ from perennial_cli.local.mounts import check_mounts
 from perennial_cli.local.own_redis import OwnRedis, own_redis
 from perennial_cli.local.predictor import Predictor, check_port
 from perennial_cli.local.resource_file import LocalModel
+from perennial_cli.local.running import announced
 from perennial_cli.local.schedule import next_fire
 from perennial_cli.local.state_directory import StateDirectory, default_directory
 from perennial_cli.local.training import Training
+from perennial_cli.local.visit import alone
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
@@ -53,7 +55,7 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
     model = watched.current.model
     _check_environment(model.key)
     state = StateDirectory(run.directory or default_directory(model.key))
-    with state.locked():
+    async with alone(state):
         check_port(run.port or model.spec.serving.port)
         journal.note(
             f"{model.key} from {run.file}; its state, trainer.log and predictor.log are in"
@@ -79,6 +81,7 @@ async def _run_parts(
         connection, own = await _registry_of(run, state, journal, stack)
         registry = await stack.enter_async_context(Registry.from_settings(connection))
         await registry.ping()
+        stack.enter_context(announced(state.running, connection, run.port))
         predictor = Predictor(watched, connection, state, run.port, journal)
         controller = Controller(watched, registry, predictor, journal)
         training = Training(watched, registry, connection, state, run.data, journal)

@@ -15,7 +15,7 @@ from perennial_cli.local.state_directory import StateDirectory
 from perennial_cli.local.supervision import supervise
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
-from perennial_core.identity import Version
+from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Record
 from perennial_core.settings import (
     PredictorSettings,
@@ -124,16 +124,21 @@ class Predictor:
 
     async def readiness(self) -> Readiness:
         """Return what the predictor says of itself; one that does not answer serves nothing."""
-        model = str(self._watched.current.model.key)
-        try:
-            said = await asyncio.to_thread(_ask, self.port)
-        except (OSError, http.client.HTTPException) as error:
-            return Readiness(model=model, reason=f"the predictor does not answer: {error}")
-        except ValidationError:
-            return Readiness(model=model, reason=f"something else answers on port {self.port}")
-        if said.model != model:
-            return Readiness(model=model, reason=f"port {self.port} answers for {said.model}")
-        return said
+        return await ask_readiness(self._watched.current.model.key, self.port)
+
+
+async def ask_readiness(key: ModelKey, port: int) -> Readiness:
+    """Return what the predictor on a port says of itself, if it is this model's."""
+    model = str(key)
+    try:
+        said = await asyncio.to_thread(_ask, port)
+    except (OSError, http.client.HTTPException) as error:
+        return Readiness(model=model, reason=f"the predictor does not answer: {error}")
+    except ValidationError:
+        return Readiness(model=model, reason=f"something else answers on port {port}")
+    if said.model != model:
+        return Readiness(model=model, reason=f"port {port} answers for {said.model}")
+    return said
 
 
 def _ask(port: int) -> Readiness:

@@ -12,6 +12,11 @@ from tempfile import TemporaryFile
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 
+
+class DirectoryInUse(UserError):
+    """Another process holds the state directory."""
+
+
 DEFAULT_PARENT = Path(".perennial")
 
 
@@ -62,12 +67,18 @@ class StateDirectory:
     def predictor_log(self) -> Path:
         return self.root / "predictor.log"
 
+    @property
+    def running(self) -> Path:
+        """What the run at work tells the commands that come beside it."""
+        return self.root / "running.json"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Make the directory and hold it alone.
 
         Raises:
-            UserError: Another process holds it, or it cannot be made or written to.
+            DirectoryInUse: Another process holds it.
+            UserError: It cannot be made or written to.
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +90,7 @@ class StateDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
+                raise DirectoryInUse(
                     f"{self.root}: another perennial run uses it; end that one, or give this one"
                     " its own --directory"
                 ) from None

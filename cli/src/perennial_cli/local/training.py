@@ -38,11 +38,19 @@ _LONGEST_SLEEP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
+class _Begun:
+    """One run, from its beginning on."""
+
+    local: LocalModel
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class _Order:
     """One run, ready to start."""
 
-    run_id: str
-    local: LocalModel
+    run: _Begun
     environment: dict[str, str]
 
 
@@ -110,47 +118,47 @@ class Training:
         self._changed.clear()
 
     async def _run(self, cause: Cause) -> PastRuns:
-        local = self._watched.current
+        local, now = self._watched.current, datetime.now(UTC)
+        run = _Begun(local, f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now)
         self._journal.note(f"training: {cause}")
         try:
-            await self._try_until_done(self._prepare(local))
+            await self._try_until_done(self._prepare(run))
         except UserError as error:
-            self._tell_failed(str(error))
+            await self._fail(run, str(error))
         return PastRuns(
             spec_hash=local.training.content_hash(),
             asked=asked(local.model),
             until=datetime.now(UTC),
         )
 
-    def _prepare(self, local: LocalModel) -> _Order:
+    def _prepare(self, run: _Begun) -> _Order:
+        local = run.local
         mounts = prepare_mounts(local, self._data, self._state)
-        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         order = TrainingOrder(
             model=str(local.model.key), training=local.training, gate=local.model.spec.gate
         )
         self._state.order.write_text(order.to_text())
         settings = from_environment(
             TrainerSettings,
-            run_id=run_id,
+            run_id=run.run_id,
             training_file=self._state.order,
             data_directory=mounts.data,
             credentials_directory=mounts.credentials,
             termination_log=self._state.termination_log,
         )
-        return _Order(run_id, local, environment(settings) | environment(self._connection))
+        return _Order(run, environment(settings) | environment(self._connection))
 
     async def _try_until_done(self, order: _Order) -> None:
-        training = order.local.training
+        training = order.run.local.training
         try:
             async with asyncio.timeout(training.timeout_seconds):
                 await self._tries(order)
         except TimeoutError:
-            self._tell_failed(
-                f"ended after {training.timeout_seconds} s, which spec.training.timeoutSeconds sets"
-            )
+            limit = f"{training.timeout_seconds} s, which spec.training.timeoutSeconds sets"
+            await self._fail(order.run, f"ended after {limit}")
 
     async def _tries(self, order: _Order) -> None:
-        training, tries = order.local.training, 0
+        training, tries = order.run.local.training, 0
         while True:
             tries += 1
             code = await self._try(order)
@@ -176,19 +184,30 @@ class Training:
 
     async def _report(self, order: _Order, code: int) -> None:
         """Tell what came of a run; of a new version the controller tells."""
-        run = await patiently(lambda: self._record(order))
+        run = await patiently(lambda: self._record(order.run))
         if run is None or code != 0:
-            self._tell_failed(self._last_words(code))
+            await self._fail(order.run, self._last_words(code))
         elif run.outcome is RunOutcome.SKIPPED:
             self._journal.note(f"training skipped: {run.message}")
 
-    def _tell_failed(self, why: str) -> None:
+    async def _fail(self, run: _Begun, why: str) -> None:
+        """Tell that a run failed, and record it where it could not do so itself."""
         again = how_to_train_again(self._watched.current.training)
         self._journal.failed(f"training failed: {why}{again}")
+        if await patiently(lambda: self._record(run)) is None:
+            record = Run(
+                run_id=run.run_id,
+                outcome=RunOutcome.FAILED,
+                started=run.at,
+                ended=datetime.now(UTC),
+                message=why,
+                training_spec_hash=run.local.training.content_hash(),
+            )
+            await patiently(lambda: self._registry.record_run(run.local.model.key, record))
 
-    async def _record(self, order: _Order) -> Run | None:
-        runs = await self._registry.runs(order.local.model.key)
-        return next((run for run in runs if run.run_id == order.run_id), None)
+    async def _record(self, run: _Begun) -> Run | None:
+        runs = await self._registry.runs(run.local.model.key)
+        return next((record for record in runs if record.run_id == run.run_id), None)
 
     def _last_words(self, code: int) -> str:
         said = last_line(self._state.termination_log)

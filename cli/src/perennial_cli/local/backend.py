@@ -1,0 +1,149 @@
+"""The one model of a resource file on this machine."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from perennial_cli.local.edit import edit_file
+from perennial_cli.local.predictor import ask_readiness
+from perennial_cli.local.resource_file import LocalModel, read_resource_file
+from perennial_cli.local.seen import Seen, model_view, version_views
+from perennial_cli.local.state_directory import StateDirectory, default_directory
+from perennial_cli.local.visit import Visit, visit
+from perennial_cli.progress import Asked
+from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, PodView, VersionView
+from perennial_core.errors import UserError
+from perennial_core.identity import ModelKey, Version
+from perennial_core.registry import Answer, Decision, Registry
+from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
+
+_ELSEWHERE = "local mode takes no versions over; perennial import brings them"
+
+
+class Local:
+    """A Backend; decisions bear the name of who is logged in.
+
+    Args:
+        file: The resource file, which is the resource.
+        visit: Where the model's versions are.
+    """
+
+    def __init__(self, file: Path, visit: Visit) -> None:
+        self._file = file
+        self._visit = visit
+
+    async def models(self) -> list[ModelView]:
+        return [await self.model(None)]
+
+    async def model(self, name: str | None) -> ModelView:
+        return model_view(await self._look(name))
+
+    async def details(self, name: str | None) -> ModelDetails:
+        seen = await self._look(name)
+        return ModelDetails(
+            **dict(model_view(seen)),
+            versions=[view for view in version_views(seen) if view.state in ON_THE_WAY],
+            pods=_predictors(seen),
+        )
+
+    async def versions(self, name: str | None) -> list[VersionView]:
+        return version_views(await self._look(name))
+
+    async def resource(self, name: str | None) -> PredictionModel:
+        return self._local(name).model
+
+    async def train(self, name: str | None) -> Asked:
+        local = self._local(name)
+        if self._visit.running is None:
+            raise UserError(f"no perennial run is at work; start one: perennial run {self._file}")
+        runs = await self._visit.registry.runs(local.model.key)
+        value = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        edit_file(self._file, {("metadata", "annotations", TRAIN_ANNOTATION): value})
+        return Asked(frozenset(run.run_id for run in runs), value)
+
+    async def decide(
+        self, name: str | None, version: int, verdict: Answer, reason: str
+    ) -> VersionView:
+        key = self._local(name).model.key
+        decision = Decision(
+            verdict=verdict,
+            by=getpass.getuser(),
+            reason=reason or "no reason was given",
+            at=datetime.now(UTC),
+        )
+        await self._visit.registry.decide(key, Version(version), decision)
+        views = await self.versions(name)
+        return next(view for view in views if view.version == version)
+
+    async def pin(self, name: str | None, version: int | None) -> ModelView:
+        self._local(name)
+        # no name: in a cluster it would be another's
+        rollout: dict[str, Any] = {"pinnedVersion": version, "pinChangedBy": None}
+        edit_file(self._file, {("spec", "rollout", name): it for name, it in rollout.items()})
+        return await self.model(name)
+
+    async def promote(self, name: str | None, version: int | None) -> Asked:
+        raise UserError(_ELSEWHERE)
+
+    async def source(self, name: str | None) -> ModelView | None:
+        raise UserError(_ELSEWHERE)
+
+    @asynccontextmanager
+    async def registry(self, name: str | None) -> AsyncIterator[tuple[ModelKey, Registry]]:
+        yield self._local(name).model.key, self._visit.registry
+
+    def _local(self, name: str | None) -> LocalModel:
+        local = read_resource_file(self._file)
+        if name not in (None, local.model.metadata.name):
+            raise UserError(f"{self._file}: holds the model {local.model.metadata.name}")
+        return local
+
+    async def _look(self, name: str | None) -> Seen:
+        local, running = self._local(name), self._visit.running
+        key = local.model.key
+        snapshot = await self._visit.registry.snapshot(key)
+        manifests = await self._visit.registry.manifests(key, snapshot.versions)
+        if running is None:
+            return Seen(local, snapshot, manifests, None)
+        port = running.port or local.model.spec.serving.port
+        return Seen(local, snapshot, manifests, await ask_readiness(key, port))
+
+
+@asynccontextmanager
+async def local_backend(
+    file: Path, directory: Path | None, redis_url: str | None, *, begin: bool = False
+) -> AsyncIterator[Local]:
+    """Open the model of a resource file while the context is open.
+
+    Args:
+        file: The resource file.
+        directory: Its state directory; None: the default one.
+        redis_url: The Redis to use where no run is at work.
+        begin: Whether the model may have none of these yet.
+
+    Raises:
+        UserError: The file is wrong, or nothing was run yet.
+        Outage: The registry does not answer.
+    """
+    key = read_resource_file(file).model.key
+    state = StateDirectory(directory or default_directory(key))
+    if not begin and redis_url is None and not state.root.is_dir():
+        raise UserError(
+            f"{state.root}: nothing was run here yet; begin with perennial run {file}, or name"
+            " the directory of a run with --directory"
+        )
+    async with visit(state, redis_url) as open_visit:
+        yield Local(file, open_visit)
+
+
+def _predictors(seen: Seen) -> list[PodView]:
+    if seen.readiness is None:
+        return []
+    version, serving = seen.readiness.version, seen.snapshot.serving
+    wanted = serving.version if serving else None
+    return [PodView(name="predictor", ready=version is not None, version=version or wanted)]
