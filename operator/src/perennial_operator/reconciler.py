@@ -25,7 +25,8 @@ from perennial_operator.build.service import build_service
 from perennial_operator.build.service_account import build_service_account
 from perennial_operator.cache import Cache
 from perennial_operator.cluster import Cluster, ClusterRefused, ObjectInvalid
-from perennial_operator.decide.rollout import RolloutPlan, without_settings
+from perennial_operator.decide.rollout import RolloutPlan
+from perennial_operator.decide.rollout_plan import without_settings
 from perennial_operator.decide.training import (
     TrainingMemory,
     TrainingPlan,

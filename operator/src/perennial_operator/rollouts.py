@@ -19,9 +19,8 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
     Wish,
-    plan_rollout,
-    without_settings,
 )
+from perennial_operator.decide.rollout_plan import plan_rollout, without_settings
 from perennial_operator.decide.serving import plan_serving, stable_pods
 from perennial_operator.decide.trial import Look, TrialPlan
 from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, Body, ObjectRef

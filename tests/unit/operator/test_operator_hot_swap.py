@@ -27,8 +27,8 @@ from perennial_operator.decide.rollout import (
     Progress,
     RolloutMemory,
     Wish,
-    plan_rollout,
 )
+from perennial_operator.decide.rollout_plan import plan_rollout
 from perennial_operator.decide.swap import Swap
 
 DEADLINE = timedelta(seconds=60)

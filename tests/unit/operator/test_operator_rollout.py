@@ -26,9 +26,8 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
     Wish,
-    plan_rollout,
-    without_settings,
 )
+from perennial_operator.decide.rollout_plan import plan_rollout, without_settings
 
 
 def release(number: int) -> Release:

@@ -25,8 +25,8 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
     Wish,
-    plan_rollout,
 )
+from perennial_operator.decide.rollout_plan import plan_rollout
 from perennial_operator.kinds import Body
 
 BAD_VERSIONS = {3, 4, 6}

@@ -26,8 +26,8 @@ from perennial_operator.decide.rollout import (
     RolloutMemory,
     RolloutPlan,
     Wish,
-    plan_rollout,
 )
+from perennial_operator.decide.rollout_plan import plan_rollout
 from perennial_operator.decide.serving import plan_serving, stable_pods
 from perennial_operator.decide.trial import Look, Situation, TrialPlan
 from perennial_operator.decide.trial_record import TRIALS, TrialState
