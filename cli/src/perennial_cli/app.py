@@ -7,6 +7,8 @@ import typer
 from perennial_cli.commands.decide import approve, deny
 from perennial_cli.commands.demo import demo
 from perennial_cli.commands.diff import diff
+from perennial_cli.commands.export import export
+from perennial_cli.commands.import_bundle import import_bundle
 from perennial_cli.commands.pin import pin, rollback, unpin
 from perennial_cli.commands.promote import promote
 from perennial_cli.commands.run import run
@@ -26,7 +28,10 @@ app = typer.Typer(
 COMMANDS = (
     *(status, versions, show, diff),
     *(train, approve, deny, pin, unpin, rollback, promote),
-    *(run, demo),
+    export,
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("import")(import_bundle)
+app.command()(run)
+app.command()(demo)

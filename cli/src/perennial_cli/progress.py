@@ -101,6 +101,15 @@ def of_approval(model: ModelView, view: VersionView | None) -> Progress:
     return Progress(Phase.GOES_ON, rolled.message if rolled else f"{this}: {view.message}")
 
 
+def of_import(model: ModelView, view: VersionView | None) -> Progress:
+    """Return how far a version is that was brought."""
+    if view is None:
+        return Progress(Phase.GOES_ON, "nobody took it up yet")
+    if view.state == State.AWAITING_APPROVAL:
+        return Progress(Phase.DONE, f"it awaits approval: {view.message}")
+    return of_approval(model, view)
+
+
 def of_denial(view: VersionView | None) -> Progress:
     """Return how far a version is that was denied."""
     if view is None or view.state == State.DENIED:

@@ -48,6 +48,8 @@ class VersionView(Record):
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str | None = None
+    promoted_from: str | None = None
+    """The version of another model that this is, as the same bytes."""
 
 
 class ConditionView(Record):
@@ -119,6 +121,17 @@ class ModelDetails(ModelView):
     versions: list[VersionView] = Field(default_factory=list)
     """Those on their way."""
     pods: list[PodView] = Field(default_factory=list)
+
+
+class ImportView(Record):
+    """What became of an imported bundle."""
+
+    model: str
+    version: int
+    digest: str
+    promoted_from: str
+    repeated: bool
+    """Whether it was imported before."""
 
 
 class VersionDetails(VersionView):

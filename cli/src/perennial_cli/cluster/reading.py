@@ -41,7 +41,7 @@ def model_view(body: Body, versions: Iterable[VersionView]) -> ModelView:
         conditions=list(conditions.values()),
         last_run=_last_run(status.get("training", {})),
         requested=status.get("training", {}).get("requested"),
-        trial=status.get("trial"),
+        trial=status.get("rollout", {}).get("trial"),
     )
 
 

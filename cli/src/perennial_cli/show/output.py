@@ -56,9 +56,14 @@ def print_change(answer: Record, form: Format | None, text: str) -> None:
         text: What was done.
     """
     if form is None:
-        Console().print(text, markup=False, highlight=False, soft_wrap=True)
+        say(text)
     else:
         print_answer(answer, form)
+
+
+def say(text: str) -> None:
+    """Tell people what was done."""
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:

@@ -36,6 +36,7 @@ def version_tables(view: VersionDetails, now: datetime) -> list[Table]:
         ("created", _time(view.created, now)),
         ("digest", shown(view.digest)),
         ("format", shown(view.format)),
+        ("promoted from", shown(view.promoted_from)),
         *_manifest_facts(view.manifest or {}),
         *_decision(view, now),
     ]
@@ -73,7 +74,6 @@ def _manifest_facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         "parity": f"error {parity['error']:.3g}, tolerance {parity['tolerance']:.3g}",
         "drift": drift_text(manifest.get("drift")),
         "libraries": ", ".join(f"{k} {v}" for k, v in sorted(manifest["libraries"].items())),
-        "promoted from": manifest.get("promotedFrom"),
     }
     return [(name, shown(value)) for name, value in facts.items() if value not in (None, "")]
 
