@@ -166,9 +166,14 @@ def _finished(job: Body) -> FinishedRun | None:
     return None
 
 
+def is_going(pod: Body) -> bool:
+    """Return whether a pod is about to go."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
 def is_ready(pod: Body) -> bool:
     """Return whether a pod gets requests, and is not about to go."""
-    return "deletionTimestamp" not in pod["metadata"] and any(
+    return not is_going(pod) and any(
         (condition["type"], condition["status"]) == ("Ready", "True")
         for condition in pod.get("status", {}).get("conditions", [])
     )
@@ -208,7 +213,7 @@ def pod_problem(pods: Iterable[Body]) -> str | None:
     """Return why pods are not ready or have failed, in a line; None when they say nothing."""
     problems = []
     for pod in pods:
-        if "deletionTimestamp" in pod["metadata"]:
+        if is_going(pod):
             continue
         status = pod.get("status", {})
         problems += [

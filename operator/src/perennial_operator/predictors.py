@@ -12,7 +12,7 @@ from typing import Protocol, Self
 import aiohttp
 
 from perennial_operator.kinds import Body
-from perennial_operator.observe import is_ready
+from perennial_operator.observe import is_going, is_ready
 from perennial_operator.pod_report import PodReport, read_report, silent
 
 _SECONDS = 2.0
@@ -28,7 +28,7 @@ class Predictors(Protocol):
         """Return what each ready pod says; one that does not answer says nothing of a version."""
 
     async def problem(self, pods: Iterable[Body]) -> str | None:
-        """Return why a ready pod cannot serve the version that it should; None: none says so."""
+        """Return why a pod cannot serve the version that it should; None: none says so."""
 
 
 class HttpPredictors(AbstractAsyncContextManager["HttpPredictors"]):
@@ -58,8 +58,8 @@ class HttpPredictors(AbstractAsyncContextManager["HttpPredictors"]):
         return tuple(await asyncio.gather(*asked))
 
     async def problem(self, pods: Iterable[Body]) -> str | None:
-        """Return what the first ready pod that has a problem says on /readyz."""
-        asked = (self._problem(pod) for pod in pods if is_ready(pod))
+        """Return what the first pod that has a problem, and may not be ready, says on /readyz."""
+        asked = (self._problem(pod) for pod in pods if not is_going(pod))
         said = await asyncio.gather(*asked)
         return next((problem for problem in said if problem), None)
 

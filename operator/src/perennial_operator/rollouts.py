@@ -186,10 +186,10 @@ class Rollouts:
         deployment = self.deployment(model)
         deadline = model.spec.rollout.progress_deadline_seconds
         what = "became ready"
-        why = pod_problem(pods)
+        why = await self._predictors.problem(pods) or pod_problem(pods)
         if deployment is not None and follows(deployment["spec"]["template"]):
             what = f"answered with version {release.version}"
-            why = await self._predictors.problem(pods) or why or await self._who_is_silent(pods)
+            why = why or await self._who_is_silent(pods)
         why = with_remedy(why or SILENT, "spec.serving.resources.limits.memory")
         return f"not all pods {what} within {deadline} s: {why}"
 

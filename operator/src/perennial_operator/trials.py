@@ -88,7 +88,8 @@ class Trials:
 
     async def why_unready(self, model: PredictionModel, trial: Trial) -> str | None:
         """Return what the pods of a trial say."""
-        return pod_problem(await self._pods(model, component_of(trial.strategy)))
+        pods = await self._pods(model, component_of(trial.strategy))
+        return await self._predictors.problem(pods) or pod_problem(pods)
 
     async def apply(self, model: PredictionModel, memory: RolloutMemory, plan: TrialPlan) -> None:
         """Bring the objects of a trial to what is wanted, or remove them.

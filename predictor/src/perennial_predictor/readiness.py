@@ -21,7 +21,7 @@ class Readiness(msgspec.Struct, omit_defaults=True, rename="camel"):
     reason: str | None = None
     """Why it is not ready."""
     problem: str | None = None
-    """Why the expected version does not answer, while another does."""
+    """Why the expected version does not answer, whether or not another does."""
 
 
 def readiness(
@@ -58,5 +58,5 @@ def readiness(
         digest=served.digest if served else None,
         expected_version=expected,
         reason=reason,
-        problem=problem if served else None,
+        problem=problem,
     )

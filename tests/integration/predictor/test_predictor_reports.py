@@ -82,3 +82,22 @@ async def test_pods_that_do_not_answer_are_reported_and_those_that_are_not_ready
 
         assert reports == tuple(silent(n, f"uid-{n}") for n in ("deaf", "closed", "nowhere"))
         assert await predictors.problem(pods) is None
+
+
+async def test_a_pod_that_is_not_ready_says_why_as_well(
+    registry: Registry,
+    registry_settings: RegistrySettings,
+    key: ModelKey,
+    tmp_path: Path,
+    predictors: HttpPredictors,
+) -> None:
+    good = await publish(registry, key, line())
+    told = {"model": str(key), "version": good.version, "digest": "sha256:" + "f" * 64}
+    with PredictorProcess(tmp_path, registry_settings, **told) as process:
+        said = process.answers().waits_for(ready=False)
+        while "problem" not in said:
+            said = process.readiness()
+
+        assert "should have the digest sha256:fff" in said["problem"]
+        assert await predictors.problem([pod(process.port, ready=False)]) == said["problem"]
+        assert await predictors.reports([pod(process.port, ready=False)]) == ()

@@ -45,7 +45,7 @@ def test_readiness(
     assert said.reason == reason
     assert said.ready is (reason is None)
     assert said.version == (3 if served else None)
-    assert said.problem == (problem if served else None)
+    assert said.problem == problem
 
 
 @pytest.mark.parametrize(
