@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,28 @@ def perennial(cluster: Any) -> Iterator[Installation]:
         kubectl.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
 
 
-@pytest.fixture
-def namespace(perennial: Installation) -> Iterator[str]:
-    """A namespace of the test's own, under the restricted Pod Security Standard."""
+@contextmanager
+def _own_namespace() -> Iterator[str]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl.kubectl("create", "namespace", name)
     labels = [f"{key}={value}" for key, value in kubectl.RESTRICTED.items()]
     kubectl.kubectl("label", "namespace", name, OURS, *labels)
     yield name
     kubectl.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(perennial: Installation) -> Iterator[str]:
+    """A namespace of the test's own, under the restricted Pod Security Standard."""
+    with _own_namespace() as name:
+        yield name
+
+
+@pytest.fixture
+def other_namespace(perennial: Installation) -> Iterator[str]:
+    """Another one."""
+    with _own_namespace() as name:
+        yield name
 
 
 @pytest.fixture

@@ -59,6 +59,19 @@ def model(**spec: Any) -> Body:
             "serving": {"replicas": 2},
         },
     }
+    return _with(body, spec)
+
+
+def promoted(staging: str, **spec: Any) -> Body:
+    """Return a PredictionModel that takes over what serves in another namespace; ``spec`` as in
+    ``model``."""
+    body = model()
+    del body["spec"]["training"]
+    body["spec"]["promotion"] = {"from": {"namespace": staging, "name": NAME}}
+    return _with(body, spec)
+
+
+def _with(body: Body, spec: Body) -> Body:
     for path, value in spec.items():
         *parents, last = path.split("__")
         part = body["spec"]

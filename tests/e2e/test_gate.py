@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import kubectl
 import pytest
 from e2e import expectations, models
 from e2e.installation import Installation
+from e2e.people import bind, decide
+from e2e.versions import reaches
 
 GATE = {"metrics": [{"name": "r2", "min": "0.9", "maxRegression": "0.01"}]}
 
@@ -23,21 +23,6 @@ def train_on(namespace: str, csv: str) -> None:
     kubectl.apply(models.feed(csv), namespace=namespace)
     patch = f"perennial.dev/train={hash(csv)}"
     kubectl.kubectl("annotate", "--overwrite", "pm", models.NAME, patch, "-n", namespace)
-
-
-def reaches(namespace: str, version: int, state: str) -> models.Body:
-    """Wait until a version is in a state, and return its ModelVersion."""
-
-    def look() -> models.Body:
-        found = kubectl.items("mv", namespace)
-        names = [body for body in found if body["spec"]["version"] == version]
-        return names[0] if names else {}
-
-    return kubectl.until(
-        look,
-        lambda body: body.get("status", {}).get("state") == state,
-        f"version {version} is {state}",
-    )
 
 
 def test_a_worse_version_is_rejected_and_a_better_one_follows(
@@ -79,20 +64,3 @@ def test_a_worse_version_waits_for_a_person_who_may_approve_it(
     assert reaches(namespace, 2, "Serving")["status"]["decidedBy"] == "alice"
     with pytest.raises(kubectl.CommandFailed, match="a decision does not change"):
         decide(namespace, "alice", 2, verdict="Denied")
-
-
-def bind(namespace: str, user: str, role: str) -> None:
-    kubectl.kubectl(
-        *("create", "rolebinding", user, "-n", namespace),
-        *(f"--user={user}", f"--clusterrole={role}"),
-    )
-
-
-def decide(
-    namespace: str, user: str, version: int, *, by: str | None = None, verdict: str = "Approved"
-) -> None:
-    decision = {"verdict": verdict, "by": by or user, "reason": "looked at it"}
-    kubectl.kubectl(
-        *("patch", "mv", f"{models.NAME}-v{version}", "-n", namespace, "--as", user),
-        *("--type=merge", "-p", json.dumps({"spec": {"decision": decision}})),
-    )

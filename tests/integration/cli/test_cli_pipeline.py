@@ -96,7 +96,7 @@ def test_a_changed_training_spec_starts_a_run_at_once(running: LocalRun) -> None
     version = running.version()
     assert version is not None
     running.edit(points(params={"fit_intercept": False}))
-    running.prints("training: the training spec changed")
+    running.prints("training: its spec changed")
     running.prints(f"serving version {version + 1} at")
     assert abs(running.prediction() - 203.0) > 0.5, "a line through the origin predicts otherwise"
 

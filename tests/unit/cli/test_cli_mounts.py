@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from perennial_cli.local.mounted_files import write_files
-from perennial_cli.local.mounts import prepare_mounts
+from perennial_cli.local.mounts import check_mounts, prepare_mounts
 from perennial_cli.local.resource_file import LocalModel, parse_resources
 from perennial_cli.local.state_directory import StateDirectory
 from perennial_core.errors import UserError
@@ -89,3 +89,24 @@ def test_data_that_is_not_here_is_refused_with_what_to_do(
 @pytest.mark.parametrize("data", [SAMPLE, "uri: file:///database/points.csv"])
 def test_data_from_elsewhere_needs_no_directory(tmp_path: Path, data: str) -> None:
     prepare_mounts(local_model(data), None, StateDirectory(tmp_path))
+
+
+FAR = """
+apiVersion: perennial.dev/v1alpha1
+kind: PredictionModel
+metadata: {name: points}
+spec:
+  promotion:
+    from: {namespace: staging, name: points, registrySecret: far}
+---
+"""
+
+
+def test_the_registry_of_a_source_is_read_from_the_secret_beside_the_model() -> None:
+    beside = "{kind: Secret, metadata: {name: far}, stringData: {url: 'redis://far'}}"
+    local = parse_resources(FAR + beside, generation=1)
+    assert local.source_registry == {"url": b"redis://far"}
+    check_mounts(local, None)
+    expected = r"^spec\.promotion\.from\.registrySecret: Secret far is not in the resource file"
+    with pytest.raises(UserError, match=expected):
+        check_mounts(parse_resources(FAR, generation=1), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders import trained
 
 from perennial_cli.local.cluster_only import cluster_only, lacks_volume
 from perennial_cli.local.resource_file import parse_resources, read_resource_file
@@ -102,7 +103,7 @@ def test_what_cannot_be_run_is_refused_with_its_place(text: str, says: str) -> N
 
 def test_a_key_may_replace_one_that_is_merged_in() -> None:
     merged = f"{MODEL}    <<: {{retries: 5}}\n    retries: 1\n"
-    assert parse_resources(merged, generation=1).training.retries == 1
+    assert trained(parse_resources(merged, generation=1).model).retries == 1
 
 
 def test_a_plain_date_is_text_as_it_is_for_kubectl() -> None:
@@ -138,7 +139,7 @@ def test_fields_for_a_cluster_are_named_when_they_are_set() -> None:
 
 def test_an_anchor_that_has_a_value_may_be_used() -> None:
     local = parse_resources(MODEL.replace('"y"', "&goal z\n      features: [x]"), 1)
-    assert local.training.data.target == "z"
+    assert trained(local.model).data.target == "z"
 
 
 def test_a_file_without_a_volume_is_nothing_for_a_cluster() -> None:

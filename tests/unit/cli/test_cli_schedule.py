@@ -8,6 +8,13 @@ import pytest
 
 from perennial_cli.local.schedule import next_fire
 from perennial_core.errors import UserError
+from perennial_core.resource.promotion import PromotionSource
+from perennial_core.resource.runs import RunSpec
+
+
+def runs(schedule: str, time_zone: str) -> RunSpec:
+    source = {"namespace": "staging", "name": "points"}
+    return PromotionSource.model_validate({**source, "schedule": schedule, "timeZone": time_zone})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +34,8 @@ from perennial_core.errors import UserError
 def test_the_next_run_is_when_the_schedule_says_in_its_time_zone(
     schedule: str, time_zone: str, after: str, expected: str
 ) -> None:
-    fire = next_fire(schedule, time_zone, datetime.fromisoformat(after).replace(tzinfo=UTC))
+    moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
+    fire = next_fire(runs(schedule, time_zone), moment, "spec.training")
     assert fire == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
@@ -44,4 +52,4 @@ def test_a_schedule_that_cannot_be_kept_is_refused(
     schedule: str, time_zone: str, says: str
 ) -> None:
     with pytest.raises(UserError, match=says):
-        next_fire(schedule, time_zone, datetime(2026, 1, 1, tzinfo=UTC))
+        next_fire(runs(schedule, time_zone), datetime(2026, 1, 1, tzinfo=UTC), "spec.training")

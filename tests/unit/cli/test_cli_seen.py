@@ -24,11 +24,10 @@ def seen(
 ) -> Seen:
     """Return a model of so many versions, of which some are approved and one may answer."""
     model = PredictionModel.parse(resource(**spec))
-    assert model.spec.training is not None
     body = manifest_body(KEY, b"model").model_copy(update={"training_spec_hash": spec_hash(model)})
     versions = tuple(Version(number) for number in range(1, published + 1))
     return Seen(
-        LocalModel(model, model.spec.training, generation=7),
+        LocalModel(model, generation=7),
         Snapshot(
             latest=versions[-1] if versions else None,
             versions=versions,

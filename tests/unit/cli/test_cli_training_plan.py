@@ -6,17 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import NOW
+from builders import NOW, spec_hash, trained
+from serving import APPROVAL
 
 from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.training_plan import (
     Cause,
     NextRun,
     PastRuns,
-    how_to_train_again,
+    how_to_run_again,
     next_run,
     wait_before_retry,
 )
+from perennial_core.identity import Version
+from perennial_core.promotion import Offered, Withheld
 from perennial_core.resource import PredictionModel
 
 MINUTELY = "*/1 * * * *"
@@ -28,19 +31,21 @@ def model(asked: str | None = None, **training: Any) -> LocalModel:
         "data": {"uri": "sample://linear", "target": "y"},
         "estimator": {"class": "sklearn.linear_model.Ridge"},
     }
-    resource = PredictionModel.parse(
+    return LocalModel(resource_with({"training": spec | training}, annotations), generation=1)
+
+
+def resource_with(spec: dict[str, Any], annotations: dict[str, str]) -> PredictionModel:
+    return PredictionModel.parse(
         {
             "apiVersion": "perennial.dev/v1alpha1",
             "kind": "PredictionModel",
             "metadata": {"name": "points", "annotations": annotations},
-            "spec": {"training": spec | training},
+            "spec": spec,
         }
     )
-    assert resource.spec.training is not None
-    return LocalModel(resource, resource.spec.training, generation=1)
 
 
-HASH = model().training.content_hash()
+HASH = spec_hash(model().model)
 
 
 def past(spec_hash: str | None = HASH, asked: str | None = None, until: datetime = NOW) -> PastRuns:
@@ -125,4 +130,44 @@ ANNOTATION = "metadata.annotations perennial.dev/train"
 def test_a_failure_says_how_to_train_again_where_nothing_does_by_itself(
     resource: LocalModel, expected: str
 ) -> None:
-    assert how_to_train_again(resource.training) == expected
+    assert how_to_run_again(trained(resource.model), "spec.training") == expected
+
+
+def promoted(asked: str | None = None, **source: Any) -> LocalModel:
+    annotations = {} if asked is None else {"perennial.dev/train": asked}
+    origin = {"namespace": "staging", "name": "points", **source}
+    return LocalModel(resource_with({"promotion": {"from": origin}}, annotations), generation=1)
+
+
+def took(version: int, resource: LocalModel) -> PastRuns:
+    return PastRuns(spec_hash(resource.model), None, NOW, Version(version))
+
+
+V2, NOTHING = Offered(Version(2), APPROVAL), Withheld("nothing yet", refused=False)
+
+
+@pytest.mark.parametrize(
+    ("resource", "past_runs", "source", "expected"),
+    [
+        (promoted(), past(spec_hash=None), V2, NextRun(NOW, Cause.FIRST)),
+        (promoted(), took(1, promoted()), V2, NextRun(NOW, Cause.SOURCE)),
+        (promoted(), took(2, promoted()), V2, None),
+        (promoted(), past(spec_hash=None), NOTHING, None),
+        (promoted(schedule=MINUTELY), took(1, promoted()), NOTHING, None),
+        (promoted("1"), past(spec_hash=None), NOTHING, NextRun(NOW, Cause.ASKED)),
+        (promoted(suspend=True), took(1, promoted()), V2, None),
+        (promoted(registrySecret="far"), past(spec_hash=None), None, NextRun(NOW, Cause.FIRST)),
+    ],
+)
+def test_a_version_is_taken_over_when_the_source_offers_another(
+    resource: LocalModel,
+    past_runs: PastRuns,
+    source: Offered | Withheld | None,
+    expected: NextRun | None,
+) -> None:
+    assert next_run(resource, past_runs, NOW, source) == expected
+
+
+def test_a_model_whose_versions_are_brought_runs_nothing() -> None:
+    brought = LocalModel(resource_with({"promotion": {}}, {}), generation=1)
+    assert next_run(brought, past(spec_hash=None), NOW) is None

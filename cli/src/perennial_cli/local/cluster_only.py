@@ -10,7 +10,7 @@ def cluster_only(spec: PredictionModelSpec) -> list[str]:
     """Return the fields that are set and mean nothing on one machine, by their paths."""
     plain, runs = ServingSpec(), spec.runs
     fields = {
-        "spec.training.resources": runs is not None and runs.resources != plain.resources,
+        f"{spec.runs_field}.resources": runs is not None and runs.resources != plain.resources,
         "spec.rollout.strategy": spec.rollout.strategy in (Strategy.CANARY, Strategy.SHADOW),
         "spec.serving.replicas": spec.serving.replicas != 1,
         "spec.serving.resources": spec.serving.resources != plain.resources,

@@ -11,7 +11,13 @@ from typing import NoReturn
 from perennial_cli.journal import Journal
 from perennial_cli.local.predictor import Predictor, Readiness
 from perennial_cli.local.rollout import Pin, Rollout, is_news
-from perennial_cli.local.run_report import address, format_text, ruling_text, score_text
+from perennial_cli.local.run_report import (
+    address,
+    format_text,
+    origin_text,
+    ruling_text,
+    score_text,
+)
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.approval import Judgement, judge
 from perennial_core.decisions import Choice, Rules, State, choose
@@ -90,6 +96,7 @@ class Controller:
             _version(model.spec.rollout.pinned_version), self._watched.current.generation
         )
         snapshot = await self._registry.snapshot(model.key)
+        await self._allow(snapshot)
         await self._tell_trained(snapshot)
         readiness = await self._predictor.readiness()
         await self._see(snapshot, readiness)
@@ -103,6 +110,13 @@ class Controller:
             await self._serve(choice.version)
         elif len(snapshot.versions) > model.spec.rollout.history_limit:
             await self._retain(judgement)
+
+    async def _allow(self, snapshot: Snapshot) -> None:
+        """Tell the registry who may take versions over."""
+        promotion = self._watched.current.model.spec.promotion
+        allowed = tuple(promotion.allow_to) if promotion else ()
+        if allowed != snapshot.allowed:
+            await self._registry.allow(self._watched.current.model.key, allowed)
 
     async def _judge(self, snapshot: Snapshot) -> Judgement:
         model = self._watched.current.model
@@ -123,7 +137,7 @@ class Controller:
         for version in snapshot.versions:
             if before is not None and version > (before.latest or 0):
                 manifest = await self._registry.manifest(self._watched.current.model.key, version)
-                self._journal.done(f"trained version {version}: {score_text(manifest)}")
+                self._journal.done(f"{origin_text(manifest)}: {score_text(manifest)}")
                 if not_onnx := format_text(manifest):
                     self._journal.note(not_onnx)
 

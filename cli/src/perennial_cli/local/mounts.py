@@ -9,7 +9,7 @@ from perennial_cli.local.mounted_files import write_files
 from perennial_cli.local.resource_file import LocalModel, config_map_name
 from perennial_cli.local.state_directory import StateDirectory
 from perennial_core.errors import UserError
-from perennial_core.resource import DATA_MOUNT
+from perennial_core.resource import DATA_MOUNT, DataSpec
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,40 @@ def prepare_mounts(local: LocalModel, given: Path | None, state: StateDirectory)
 
 def check_mounts(local: LocalModel, given: Path | None) -> None:
     """Raise a UserError when something that the model mounts is not to be had here."""
-    data = local.training.data
     if given is not None and given.is_file():
         raise UserError(f"--data {given}: is a file; give its folder: --data {given.parent}")
     if given is not None and not given.is_dir():
         raise UserError(f"--data {given}: no such directory")
+    _check_source(local)
+    if local.model.spec.data is not None:
+        _check_data(local, local.model.spec.data, given)
+
+
+def _check_source(local: LocalModel) -> None:
+    name = local.source.registry_secret if local.source else None
+    if name is not None and local.source_registry is None:
+        raise UserError(
+            f"spec.promotion.from.registrySecret: Secret {name} is not in the resource file; add it"
+            " there for local mode"
+        )
+
+
+def _check_data(local: LocalModel, data: DataSpec, given: Path | None) -> None:
+    field = f"{local.model.spec.runs_field}.data"
     if data.credentials_secret is not None and local.credentials is None:
         raise UserError(
-            f"spec.training.data.credentialsSecret: Secret {data.credentials_secret} is not in the"
-            " resource file; add it there for local mode"
+            f"{field}.credentialsSecret: Secret {data.credentials_secret} is not in the resource"
+            " file; add it there for local mode"
         )
     is_on_volume = f"{data.uri}/".startswith(f"file://{DATA_MOUNT}/")
     if given is not None or local.data is not None or not is_on_volume:
         return
-    if name := config_map_name(local.training):
+    if name := config_map_name(data):
         raise UserError(
-            f"spec.training.data.volume.configMap: ConfigMap {name} is not in the resource file;"
-            " add it there, or name a directory with the files with --data DIR"
+            f"{field}.volume.configMap: ConfigMap {name} is not in the resource file; add it there,"
+            " or name a directory with the files with --data DIR"
         )
     raise UserError(
-        f"spec.training.data.uri: {data.uri} is on a volume; name the directory that stands for"
+        f"{field}.uri: {data.uri} is on a volume; name the directory that stands for"
         f" {DATA_MOUNT} here with --data DIR"
     )

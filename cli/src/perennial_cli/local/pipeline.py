@@ -23,6 +23,7 @@ from perennial_cli.local.state_directory import StateDirectory, default_director
 from perennial_cli.local.training import Training
 from perennial_cli.local.visit import alone
 from perennial_cli.local.watched_file import WatchedFile
+from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
 from perennial_core.settings import (
@@ -63,8 +64,13 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
         )
         if fields := cluster_only(model.spec):
             journal.note(f"only a cluster heeds {', '.join(fields)}; one predictor runs here")
+        if model.spec.runs is None:
+            journal.note(
+                "no version is made here, for neither spec.training nor promotion.from is given"
+            )
         if lacks_volume(model.spec):
-            journal.note("a cluster also needs spec.training.data.volume for a file: uri")
+            field = f"{model.spec.runs_field}.data.volume"
+            journal.note(f"a cluster also needs {field} for a file: uri")
         await _run_parts(watched, state, run, journal)
 
 
@@ -108,6 +114,11 @@ async def _registry_of(
 def _check(local: LocalModel, run: LocalRun) -> None:
     """Raise a UserError for what parses and cannot be run here."""
     check_mounts(local, run.data)
-    training = local.training
-    if training.schedule is not None:
-        next_fire(training.schedule, training.time_zone, datetime.now(UTC))
+    if local.runs is not None:
+        next_fire(local.runs, datetime.now(UTC), local.model.spec.runs_field)
+    source = local.source
+    if source is not None and source.registry_secret is None and run.redis_url is None:
+        raise UserError(
+            f"spec.promotion.from: {source.key} is not in a Redis of one's own; name the Redis that"
+            " has it with --redis-url, or in spec.promotion.from.registrySecret"
+        )

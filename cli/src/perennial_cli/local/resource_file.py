@@ -1,16 +1,18 @@
-"""What a resource file says: one model, and the ConfigMap and Secret that it names."""
+"""What a resource file says: one model, and the ConfigMap and Secrets that it names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from perennial_cli.local.kubernetes_yaml import documents
 from perennial_cli.local.mounted_files import files_of
 from perennial_core.errors import UserError
-from perennial_core.resource import KIND, PredictionModel, TrainingSpec
+from perennial_core.resource import KIND, DataSpec, PredictionModel
+from perennial_core.resource.promotion import PromotionSource
+from perennial_core.resource.runs import RunSpec
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,25 @@ class LocalModel:
     """A model and the files that stand beside it, as of one reading of the resource file."""
 
     model: PredictionModel
-    training: TrainingSpec
     generation: int
     """Rises with each edit of the file."""
     data: Mapping[str, bytes] | None = None
     """Files of the ConfigMap that the data's volume names, when it stands in the file."""
     credentials: Mapping[str, bytes] | None = None
     """Files of the data's credentialsSecret, when it stands in the file."""
+    source_registry: Mapping[str, bytes] | None = None
+    """Keys of the registrySecret of a promotion's source, when it stands in the file."""
+
+    @property
+    def runs(self) -> RunSpec | None:
+        """What runs do; None where versions are brought."""
+        return self.model.spec.runs
+
+    @property
+    def source(self) -> PromotionSource | None:
+        """From where versions are taken over, where they are."""
+        promotion = self.model.spec.promotion
+        return promotion.from_ if promotion else None
 
 
 def read_resource_file(file: Path) -> LocalModel:
@@ -50,21 +64,20 @@ def parse_resources(text: str, generation: int) -> LocalModel:
     """Read the one model of a file's text; see read_resource_file."""
     resources = documents(text)
     model = _only_model(resources)
-    training = model.spec.training
-    if training is None:
-        raise UserError("spec.training: local mode needs it; versions are promoted in a cluster")
-    return LocalModel(
-        model=model,
-        training=training,
-        generation=generation,
-        data=_files(resources, model, "ConfigMap", config_map_name(training)),
-        credentials=_files(resources, model, "Secret", training.data.credentials_secret),
+    data = model.spec.data
+    local = LocalModel(model=model, generation=generation)
+    registry = local.source.registry_secret if local.source else None
+    return replace(
+        local,
+        data=_files(resources, model, "ConfigMap", config_map_name(data) if data else None),
+        credentials=_files(resources, model, "Secret", data.credentials_secret if data else None),
+        source_registry=_files(resources, model, "Secret", registry),
     )
 
 
-def config_map_name(training: TrainingSpec) -> str | None:
+def config_map_name(data: DataSpec) -> str | None:
     """Return the name of the ConfigMap with the model's data, if that is where it is."""
-    volume = training.data.volume
+    volume = data.volume
     return volume.config_map.name if volume and volume.config_map else None
 
 

@@ -8,6 +8,13 @@ from perennial_core.identity import Version
 from perennial_core.manifest import ArtifactFormat, ColumnType, Manifest
 
 
+def origin_text(manifest: Manifest) -> str:
+    """Return where a new version comes from."""
+    if manifest.promoted_from is None:
+        return f"trained version {manifest.version}"
+    return f"took over version {manifest.version}, which is {manifest.promoted_from}"
+
+
 def score_text(manifest: Manifest) -> str:
     """Return the first score of a version on its holdout, beside that of the one before it."""
     metrics, rows = manifest.metrics, manifest.rows

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from perennial_core.errors import UserError
+from perennial_core.resource.runs import RunSpec
 
 _MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -21,30 +22,34 @@ _MACROS = {
 """As in https://pkg.go.dev/github.com/robfig/cron/v3, which Kubernetes uses."""
 
 
-def next_fire(schedule: str, time_zone: str, after: datetime) -> datetime:
-    """Return the first time of a schedule after the given one, in UTC.
+def next_fire(runs: RunSpec, after: datetime, field: str) -> datetime | None:
+    """Return the first time of a schedule after the given one, in UTC; None without a schedule.
 
     Args:
-        schedule: ``spec.training.schedule``.
-        time_zone: ``spec.training.timeZone``.
+        runs: What has the schedule and its time zone.
         after: With a time zone.
+        field: Where ``runs`` stands in the resource.
 
     Raises:
         UserError: The expression or the time zone is none, or the expression never comes.
     """
+    schedule = runs.schedule
+    if schedule is None:
+        return None
     expression = _MACROS.get(schedule, schedule).replace("?", "*")
     try:
-        return next(CronSim(expression, after.astimezone(_zone(time_zone)))).astimezone(UTC)
+        local = after.astimezone(_zone(runs.time_zone, field))
+        return next(CronSim(expression, local)).astimezone(UTC)
     except CronSimError as error:
-        raise UserError(f"spec.training.schedule: {schedule!r}: {error}") from None
+        raise UserError(f"{field}.schedule: {schedule!r}: {error}") from None
     except StopIteration:
-        raise UserError(f"spec.training.schedule: {schedule!r} never comes") from None
+        raise UserError(f"{field}.schedule: {schedule!r} never comes") from None
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str, field: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
         raise UserError(
-            f"spec.training.timeZone: {name!r} is no time zone of the IANA database"
+            f"{field}.timeZone: {name!r} is no time zone of the IANA database"
         ) from None

@@ -21,17 +21,27 @@ from perennial_cli.local.training_plan import (
     NextRun,
     PastRuns,
     asked,
-    how_to_train_again,
+    how_to_run_again,
     next_run,
     wait_before_retry,
 )
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
-from perennial_core.order import TrainingOrder
+from perennial_core.order import Order, order_for
+from perennial_core.promotion import Offered, Withheld, offer
 from perennial_core.registry import Registry, Run, RunOutcome
-from perennial_core.settings import RegistrySettings, TrainerSettings, environment, from_environment
+from perennial_core.settings import (
+    RegistrySettings,
+    SourceRegistrySettings,
+    TrainerSettings,
+    environment,
+    from_environment,
+)
 
 _GRACE_SECONDS = 5.0
+
+_LOOK_SECONDS = 5.0
+"""How often the source of a promotion is looked at."""
 
 _LONGEST_SLEEP_SECONDS = 30.0
 """The clock may jump, so the time is looked at now and then."""
@@ -42,6 +52,7 @@ class _Begun:
     """One run, from its beginning on."""
 
     local: LocalModel
+    order: Order
     run_id: str
     at: datetime
 
@@ -82,17 +93,35 @@ class Training:
         self._state = state
         self._data = data
         self._journal = journal
+        self._withheld: str | None = None
 
     async def follow(self) -> NoReturn:
         """Start each run when it is due."""
         past = await patiently(self._past_runs)
         while True:
+            source = await patiently(self._offered)
+            self._tell_withheld(source)
             now = datetime.now(UTC)
-            run = next_run(self._watched.current, past, now)
+            run = next_run(self._watched.current, past, now, source)
             if run is not None and run.at <= now:
-                past = await self._run(run.cause)
+                past = await self._run(run.cause, source)
             else:
-                await self._sleep(run, now)
+                await self._sleep(run, now, source)
+
+    async def _offered(self) -> Offered | Withheld | None:
+        """Return what the source of a promotion offers, where it is in the same registry."""
+        local = self._watched.current
+        if local.source is None or local.source.registry_secret is not None:
+            return None
+        snapshot = await self._registry.snapshot(local.source.key)
+        return offer(local.source, local.model.key, snapshot)
+
+    def _tell_withheld(self, source: Offered | Withheld | None) -> None:
+        """Tell once why there is nothing to take over."""
+        reason = source.reason if isinstance(source, Withheld) else None
+        if reason is not None and reason != self._withheld:
+            self._journal.waiting(reason)
+        self._withheld = reason
 
     async def _past_runs(self) -> PastRuns:
         model = self._watched.current.model
@@ -102,11 +131,14 @@ class Training:
             spec_hash=manifest.training_spec_hash if manifest else None,
             asked=asked(model) if manifest else None,
             until=datetime.now(UTC),
+            offered=manifest.promoted_from.version if manifest and manifest.promoted_from else None,
         )
 
-    async def _sleep(self, run: NextRun | None, now: datetime) -> None:
+    async def _sleep(
+        self, run: NextRun | None, now: datetime, source: Offered | Withheld | None
+    ) -> None:
         """Wait for the next run or for a change of the resource, whichever is first."""
-        seconds = _LONGEST_SLEEP_SECONDS
+        seconds = _LONGEST_SLEEP_SECONDS if source is None else _LOOK_SECONDS
         if run is not None:
             seconds = min(seconds, (run.at - now).total_seconds())
         await self._changed_within(seconds)
@@ -117,27 +149,27 @@ class Training:
                 await self._changed.wait()
         self._changed.clear()
 
-    async def _run(self, cause: Cause) -> PastRuns:
+    async def _run(self, cause: Cause, source: Offered | Withheld | None) -> PastRuns:
         local, now = self._watched.current, datetime.now(UTC)
-        run = _Begun(local, f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now)
-        self._journal.note(f"training: {cause}")
+        order = order_for(local.model)
+        assert order is not None, "no run is due for a model whose versions are brought"
+        run = _Begun(local, order, f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now)
+        self._journal.note(f"{_kind(local)}: {cause}")
         try:
             await self._try_until_done(self._prepare(run))
         except UserError as error:
             await self._fail(run, str(error))
         return PastRuns(
-            spec_hash=local.training.content_hash(),
+            spec_hash=order.runs.content_hash(),
             asked=asked(local.model),
             until=datetime.now(UTC),
+            offered=source.version if isinstance(source, Offered) else None,
         )
 
     def _prepare(self, run: _Begun) -> _Order:
         local = run.local
         mounts = prepare_mounts(local, self._data, self._state)
-        order = TrainingOrder(
-            model=str(local.model.key), training=local.training, gate=local.model.spec.gate
-        )
-        self._state.order.write_text(order.to_text())
+        self._state.order.write_text(run.order.to_text())
         settings = from_environment(
             TrainerSettings,
             run_id=run.run_id,
@@ -146,29 +178,32 @@ class Training:
             credentials_directory=mounts.credentials,
             termination_log=self._state.termination_log,
         )
-        return _Order(run, environment(settings) | environment(self._connection))
+        variables = environment(settings) | environment(self._connection)
+        return _Order(run, variables | _source_environment(local))
 
     async def _try_until_done(self, order: _Order) -> None:
-        training = order.run.local.training
+        seconds, field = order.run.order.runs.timeout_seconds, order.run.order.field
         try:
-            async with asyncio.timeout(training.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 await self._tries(order)
         except TimeoutError:
-            limit = f"{training.timeout_seconds} s, which spec.training.timeoutSeconds sets"
+            limit = f"{seconds} s, which {field}.timeoutSeconds sets"
             await self._fail(order.run, f"ended after {limit}")
 
     async def _tries(self, order: _Order) -> None:
-        training, tries = order.run.local.training, 0
+        runs, tries = order.run.order.runs, 0
         while True:
             tries += 1
             code = await self._try(order)
-            delay = wait_before_retry(code, tries, training.retries)
+            delay = wait_before_retry(code, tries, runs.retries)
             if delay is None:
                 return await self._report(order, code)
             why = self._last_words(code)
-            self._journal.waiting(f"training failed for now, again in {delay:g} s: {why}")
+            kind = _kind(order.run.local)
+            self._journal.waiting(f"{kind} failed for now, again in {delay:g} s: {why}")
             await self._changed_within(delay)
-            if self._watched.current.training.content_hash() != training.content_hash():
+            wanted = self._watched.current.runs
+            if wanted is None or wanted.content_hash() != runs.content_hash():
                 return None  # nobody waits for this spec any more
 
     async def _try(self, order: _Order) -> int:
@@ -188,12 +223,13 @@ class Training:
         if run is None or code != 0:
             await self._fail(order.run, self._last_words(code))
         elif run.outcome is RunOutcome.SKIPPED:
-            self._journal.note(f"training skipped: {run.message}")
+            self._journal.note(f"{_kind(order.run.local)} skipped: {run.message}")
 
     async def _fail(self, run: _Begun, why: str) -> None:
         """Tell that a run failed, and record it where it could not do so itself."""
-        again = how_to_train_again(self._watched.current.training)
-        self._journal.failed(f"training failed: {why}{again}")
+        now = self._watched.current
+        again = how_to_run_again(now.runs, now.model.spec.runs_field) if now.runs else ""
+        self._journal.failed(f"{_kind(run.local)} failed: {why}{again}")
         if await patiently(lambda: self._record(run)) is None:
             record = Run(
                 run_id=run.run_id,
@@ -201,7 +237,7 @@ class Training:
                 started=run.at,
                 ended=datetime.now(UTC),
                 message=why,
-                training_spec_hash=run.local.training.content_hash(),
+                training_spec_hash=run.order.runs.content_hash(),
             )
             await patiently(lambda: self._registry.record_run(run.local.model.key, record))
 
@@ -212,3 +248,17 @@ class Training:
     def _last_words(self, code: int) -> str:
         said = last_line(self._state.termination_log)
         return said or f"the trainer ended {how_it_ended(code)}; see {self._state.trainer_log}"
+
+
+def _kind(local: LocalModel) -> str:
+    return "training" if local.source is None else "promotion"
+
+
+def _source_environment(local: LocalModel) -> dict[str, str]:
+    """Return what the trainer reads of another registry, as a cluster gives it to a pod."""
+    given = local.source_registry or {}
+    return {
+        SourceRegistrySettings.variable(key): given[key].decode()
+        for key in ("url", "password", "ca")
+        if key in given
+    }
