@@ -47,6 +47,20 @@ def test_an_example_is_a_model_of_its_files_name(example: str) -> None:
     assert PredictionModel.parse(body).metadata.name == example
 
 
+def test_staging_and_production_are_a_pair() -> None:
+    staging, production = (
+        PredictionModel.parse(body)
+        for name in ("staging", "production")
+        for body in read(EXAMPLES / f"{name}.yaml")
+    )
+
+    assert staging.spec.promotion is not None
+    assert any(target.includes(production.key) for target in staging.spec.promotion.allow_to)
+    assert production.spec.promotion is not None
+    assert production.spec.promotion.from_ is not None
+    assert production.spec.promotion.from_.key == staging.key
+
+
 def test_the_diabetes_example_holds_scikit_learns_data() -> None:
     objects = read(EXAMPLES / "diabetes.yaml")
     (model,) = of_kind(objects, "PredictionModel")

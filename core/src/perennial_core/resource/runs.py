@@ -38,8 +38,9 @@ class RunSpec(Part):
         ]
         | None
     ) = None
-    """Cron expression of five fields. Absent: runs only at a change of the training spec or when a
-    person asks."""
+    """Cron expression of five fields. Absent: runs only at a change of what is trained or taken
+    over, and when a person asks. The source of a promotion is watched in the same registry; another
+    one is looked at by the schedule."""
     time_zone: Annotated[
         str,
         Matching(
