@@ -17,21 +17,30 @@ from perennial_cli.commands.status import status
 from perennial_cli.commands.train import train
 from perennial_cli.commands.versions import versions
 
-app = typer.Typer(
-    name="perennial",
-    help="Models that are trained again and again, and served without a break.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 COMMANDS = (
     *(status, versions, show, diff),
     *(train, approve, deny, pin, unpin, rollback, promote),
     export,
 )
-for command in COMMANDS:
-    app.command()(command)
-app.command("import")(import_bundle)
-app.command()(run)
-app.command()(demo)
+
+
+def command_line(*, completes: bool) -> typer.Typer:
+    """Return the command line.
+
+    Args:
+        completes: Whether it installs its own completion in a shell.
+    """
+    app = typer.Typer(
+        name="perennial",
+        help="Models that are trained again and again, and served without a break.",
+        no_args_is_help=True,
+        add_completion=completes,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for command in COMMANDS:
+        app.command()(command)
+    app.command("import")(import_bundle)
+    app.command()(run)
+    app.command()(demo)
+    return app

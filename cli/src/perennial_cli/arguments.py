@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-ModelArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="MODEL", help="Its name.", show_default="the only one that there is"),
-]
+from perennial_cli.completion import complete_model, complete_version
 
-VersionOption = Annotated[int | None, typer.Option("--version", help="Which version.", min=1)]
 
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="Why, for those who come later.", show_default=False)
-]
+def model_argument(**more: Any) -> Any:
+    """Return the argument that names a model."""
+    return typer.Argument(metavar="MODEL", help="Its name.", autocompletion=complete_model, **more)
+
+
+def version_option(*names: str, help: str = "Which version.", **more: Any) -> Any:
+    """Return an option that names a version of the model."""
+    return typer.Option(*names, help=help, min=1, autocompletion=complete_version, **more)
+
+
+def version_argument(metavar: str) -> Any:
+    """Return an argument that names a version of the model."""
+    return typer.Argument(
+        metavar=metavar, help="A version.", min=1, autocompletion=complete_version
+    )
+
+
+ModelArgument = Annotated[str | None, model_argument(show_default="the only one that there is")]
+
+VersionOption = Annotated[int | None, version_option("--version")]

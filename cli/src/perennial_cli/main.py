@@ -17,12 +17,23 @@ def main() -> None:
 
     Exit codes: 0 done, 1 failed (trying again may help), 2 wrong usage, file or field.
     """
-    try:
-        from perennial_cli.app import app  # which takes a while, and Ctrl-C may come meanwhile
+    _run("perennial")
 
-        app()
+
+def plugin() -> None:
+    """Run the same command line as ``kubectl perennial``."""
+    _run("kubectl perennial")
+
+
+def _run(name: str) -> None:
+    try:
+        # which takes a while, and Ctrl-C may come meanwhile
+        from perennial_cli.app import command_line
+
+        # kubectl has its own way to complete the words of its plugins
+        command_line(completes=name == "perennial")(prog_name=name)
     except PerennialError as error:
-        _tell(error)
+        _tell(f"{name}: {error}")
         sys.exit(USAGE if isinstance(error, UserError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -31,9 +42,7 @@ def main() -> None:
         sys.exit(FAILED)
 
 
-def _tell(error: PerennialError) -> None:
+def _tell(text: str) -> None:
     from rich.console import Console
 
-    Console(stderr=True).print(
-        f"perennial: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-    )
+    Console(stderr=True).print(text, style="red", markup=False, highlight=False, soft_wrap=True)

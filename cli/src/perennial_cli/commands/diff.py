@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-import typer
-
+from perennial_cli.arguments import model_argument, version_argument
 from perennial_cli.backend import version_of
 from perennial_cli.evidence import with_manifests
 from perennial_cli.option_groups import with_options
@@ -17,9 +16,9 @@ from perennial_cli.where import Where
 
 @with_options
 def diff(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name.")],
-    one: Annotated[int, typer.Argument(metavar="V1", help="One version.", min=1)],
-    other: Annotated[int, typer.Argument(metavar="V2", help="And another.", min=1)],
+    model: Annotated[str, model_argument()],
+    one: Annotated[int, version_argument("V1")],
+    other: Annotated[int, version_argument("V2")],
     output: FormatOption = None,
     *,
     where: Where,

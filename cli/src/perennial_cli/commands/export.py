@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perennial_cli.arguments import ModelArgument
+from perennial_cli.arguments import ModelArgument, version_option
 from perennial_cli.backend import Backend, version_of
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.output import say
@@ -21,10 +21,7 @@ from perennial_core.identity import Version
 @with_options
 def export(
     model: ModelArgument = None,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", help="Which version.", min=1, show_default="what serves"),
-    ] = None,
+    version: Annotated[int | None, version_option("--version", show_default="what serves")] = None,
     folder: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="A new folder.", show_default="MODEL-vVERSION"),

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-import typer
-
 from perennial_cli.after import After
-from perennial_cli.arguments import ModelArgument
+from perennial_cli.arguments import ModelArgument, version_option
 from perennial_cli.backend import Backend
 from perennial_cli.choices import to_go_back_to, to_pin
 from perennial_cli.option_groups import with_options
@@ -20,7 +18,7 @@ from perennial_core.errors import UserError
 
 @with_options
 def pin(
-    version: Annotated[int, typer.Option("--version", help="The version to hold.", min=1)],
+    version: Annotated[int, version_option("--version", help="The version to hold.")],
     model: ModelArgument = None,
     *,
     where: Where,
@@ -40,8 +38,7 @@ def unpin(model: ModelArgument = None, *, where: Where, after: After) -> None:
 def rollback(
     model: ModelArgument = None,
     to: Annotated[
-        int | None,
-        typer.Option(help="Which version.", min=1, show_default="the newest below what serves"),
+        int | None, version_option("--to", show_default="the newest below what serves")
     ] = None,
     *,
     where: Where,

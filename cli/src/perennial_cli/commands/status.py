@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from perennial_cli.arguments import model_argument
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.models import details_tables, models_table
 from perennial_cli.show.output import FormatOption, note, print_answer
@@ -21,9 +22,7 @@ Everywhere = Annotated[
 
 @with_options
 def status(
-    model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="Its name.", show_default="all models")
-    ] = None,
+    model: Annotated[str | None, model_argument(show_default="all models")] = None,
     everywhere: Everywhere = False,
     output: FormatOption = None,
     *,
