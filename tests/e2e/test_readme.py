@@ -1,9 +1,9 @@
 """Each command of README.md runs, as it stands there.
 
 A comment before each block says how: ``local`` on this machine, ``cluster`` in the demo's
-namespace, ``forwarded`` likewise, ending the port-forward that it starts; ``template`` renders what
-would be installed; ``dry`` and ``elsewhere`` are make targets that CI runs itself or that need
-Docker: they must exist.
+namespace, ``forwarded`` likewise, ending the port-forward that it starts; ``command`` with the
+command on PATH; ``template`` renders what would be installed; ``dry`` and ``elsewhere`` are make
+targets that CI runs itself or that need Docker: they must exist.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import kubectl
@@ -27,11 +28,13 @@ def blocks(*ways: str) -> list[str]:
     return [commands for way, commands in BLOCK.findall(text) if way in ways]
 
 
-def shell(commands: str, environment: dict[str, str], seconds: float = 400) -> str:
+def shell(
+    commands: str, environment: dict[str, str], seconds: float = 400, directory: Path = REPOSITORY
+) -> str:
     """Run commands in one shell that stops at the first failure; returns what they printed."""
     done = subprocess.run(
         ["bash", "-ec", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"],
-        cwd=REPOSITORY,
+        cwd=directory,
         env=os.environ | environment,
         text=True,
         capture_output=True,
@@ -54,7 +57,7 @@ def in_namespace(namespace: str, tmp_path: Path) -> dict[str, str]:
 
 
 def test_every_block_says_how_it_is_run() -> None:
-    known = {"local", "elsewhere", "dry", "cluster", "forwarded", "template"}
+    known = {"local", "elsewhere", "dry", "cluster", "forwarded", "command", "template"}
     text = (REPOSITORY / "README.md").read_text()
     assert {way for way, _ in BLOCK.findall(text)} == known
 
@@ -75,7 +78,7 @@ def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
 
 
 def test_the_commands_for_a_cluster_work(
-    perennial: Installation, in_namespace: dict[str, str]
+    perennial: Installation, in_namespace: dict[str, str], tmp_path: Path
 ) -> None:
     # Who types gives the port-forward a moment.
     printed = [
@@ -86,3 +89,8 @@ def test_the_commands_for_a_cluster_work(
     assert '"prediction"' in printed[1]
     assert '"predictions"' in printed[1]
     assert "Conditions:" in printed[2]
+    (commands,) = blocks("command")
+    on_path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    told = shell(commands, in_namespace | on_path, directory=tmp_path)
+    assert "version 1 serves; " in told
+    assert "is published as version" in told
