@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from perennial_cli.cluster.refusals import refusal
+from perennial_cli.local.parent_death import die_with_parent
 from perennial_core.errors import UserError
 
 Body = dict[str, Any]
@@ -70,7 +71,11 @@ class Kubectl:
         command = ("kubectl", *arguments, *where, *self.options)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+                *command,
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=PIPE,
+                preexec_fn=die_with_parent(),  # no forwarded port is left behind
             )
         except FileNotFoundError:
             raise UserError("kubectl is not on PATH; install it, or use --local FILE") from None
