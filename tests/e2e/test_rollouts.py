@@ -40,7 +40,8 @@ async def test_a_version_that_cannot_start_goes_back_by_itself(
             digest, size = digest_of(artifact), len(artifact)
             body = expectations.changed(good, run_id="broken", digest=digest, size=size)
             await registry.publish(key, body, artifact, started=datetime.now(UTC))
-        body_seen = expectations.has_condition(served, "Degraded", "True", "version 2", 120)
+        why = "version 2 cannot be served"  # as the pod says
+        body_seen = expectations.has_condition(served, "Degraded", "True", why, 120)
         assert kubectl.condition(body_seen, "Degraded")["reason"] == "RolloutFailed"
         expectations.serves(served, 1)
         # A newer version is tried; the failed one is not tried again.

@@ -32,6 +32,7 @@ from perennial_operator.observe import (
     rollout_memory,
     with_remedy,
 )
+from perennial_operator.pod_report import PodReport
 from perennial_operator.predictors import Predictors
 from perennial_operator.problems import Problems
 from perennial_operator.registry_state import RegistryReader
@@ -72,7 +73,7 @@ class Rollouts:
         its Deployment, and about a trial unless that is not known now."""
         memory = rollout_memory(model)
         registry = await self._read(model, memory, problems)
-        live, look = await self.live(model), await self._trials.look(model, memory)
+        live, look = await self.live(model, problems), await self._trials.look(model, memory)
         plan, trial = self._plan(model, memory, registry, live, look)
         failed = await self._failed(model, plan, trial)
         if failed is not None and await self._record_failure(model, *failed, problems):
@@ -80,11 +81,12 @@ class Rollouts:
             plan, trial = self._plan(model, memory, registry, live, look)
         return registry, await self._explained(model, memory, plan, problems), trial
 
-    async def live(self, model: PredictionModel) -> LiveDeployment | None:
+    async def live(self, model: PredictionModel, problems: Problems) -> LiveDeployment | None:
         """Return the model's Deployment as it lives; pods that follow the registry are asked."""
-        body = self.deployment(model)
-        asked = body is not None and follows(body["spec"]["template"])
-        reports = await self._predictors.reports(await self._pods(model)) if asked else ()
+        body, reports = self.deployment(model), tuple[PodReport, ...]()
+        if body is not None and follows(body["spec"]["template"]):
+            with problems.of_cluster():
+                reports = await self._predictors.reports(await self._pods(model))
         return live_deployment(body, tuple(map(answered_release, reports)))
 
     def deployment(self, model: PredictionModel) -> Body | None:

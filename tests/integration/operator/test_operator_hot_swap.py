@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from operator_bench import IDLE, Bench, Kubelet, condition, is_true, serves
@@ -14,7 +14,9 @@ from perennial_cli.local.redis_server import RedisServer
 from perennial_core.errors import Outage
 from perennial_core.identity import Version
 from perennial_core.registry import Registry, Serving
+from perennial_operator.cluster import ClusterRefused
 from perennial_operator.kinds import DEPLOYMENT, VERSION_LABEL
+from perennial_operator.pod_report import PodReport
 
 IMPATIENT = {"strategy": "HotSwap", "progressDeadlineSeconds": 10}
 HOT = merged(IDLE, serving={"replicas": 2}, rollout=IMPATIENT)
@@ -294,3 +296,20 @@ async def test_a_swap_that_stands_still_while_redis_is_down_is_not_blamed(
 
     assert (await bench.registry.snapshot(bench.key())).failures == {}
     assert await named(bench) == 2
+
+
+async def test_pods_that_the_operator_may_not_list_are_reported_and_what_serves_stays(
+    bench: Bench, kubelet: Kubelet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.apply(HOT)
+    await bench.publish()
+    await bench.until(serves(1), "version 1 serves")
+
+    async def refuse(pods: Iterable[Body]) -> tuple[PodReport, ...]:
+        raise ClusterRefused("the API server refuses: pods is forbidden")
+
+    monkeypatch.setattr(bench.predictors, "reports", refuse)
+    model = await bench.settle()
+
+    assert serves(1)(model)
+    assert condition(model, "Degraded")["message"] == "the API server refuses: pods is forbidden"
