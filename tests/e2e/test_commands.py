@@ -11,17 +11,12 @@ import command
 import kubectl
 from e2e import expectations, models
 from e2e.installation import Installation
+from e2e.people import bind
+from e2e.versions import reaches
 
 from perennial_core.bundle import read_bundle
 
 NAME = models.NAME
-
-
-def bind(namespace: str, user: str, role: str) -> None:
-    kubectl.kubectl(
-        *("create", "rolebinding", f"{user}-{role}", "-n", namespace),
-        *(f"--user={user}", f"--clusterrole={role}"),
-    )
 
 
 def feed(namespace: str, seed: int) -> None:
@@ -71,11 +66,7 @@ def test_two_people_decide_by_command(perennial: Installation, namespace: str) -
     where = (NAME, "-n", namespace)
     model = models.model(rollout__approval="Manual", rollout__onNewerCandidate="Keep")
     kubectl.apply(models.feed(models.points()), model, namespace=namespace)
-    kubectl.until(
-        lambda: command.answer("versions", "-n", namespace, NAME)["items"],
-        lambda found: found and found[0]["state"] == "AwaitingApproval",
-        "version 1 awaits approval",
-    )
+    reaches(namespace, 1, "AwaitingApproval")
     told = command.refused("approve", *where, "--as", "eve")
     assert "cannot patch resource" in told or "deciding needs the verb approve" in told
     approved = command.perennial("approve", *where, "--as", "alice", "--wait", seconds=240)

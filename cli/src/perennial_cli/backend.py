@@ -56,6 +56,16 @@ class Backend(Protocol):
         """Open the registry that holds a model's versions."""
 
 
+def nothing_to_run() -> UserError:
+    """Return the error of a model whose versions are brought."""
+    return UserError("spec.training: is missing, so there is nothing to train")
+
+
+def no_source(model: str) -> UserError:
+    """Return the error of a model that takes no versions over."""
+    return UserError(f"{model}: spec.promotion.from: is missing, so it takes no versions over")
+
+
 def only_name(names: Sequence[str], where: str) -> str:
     """Return the name of the only model.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import command
 import pytest
 import yaml
 from local_run import LocalRun, resource
@@ -91,3 +92,25 @@ def test_what_cannot_be_taken_over_here_is_refused_by_the_field(
     with run:
         assert run.process.wait(60) != 0
     assert says in run.output()
+
+
+def test_a_person_says_by_command_which_version_is_taken_over(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    redis = ("--redis-url", own_redis.url)
+    staged = LocalRun(tmp_path / "staging", staging("production"), *redis)
+    taken = LocalRun(tmp_path / "production", production(version=9), *redis)
+    staged.generate("--seed", "1")
+    with staged, taken:
+        staged.prints("serving version 1 at")
+        here = ("--local", str(taken.directory / "model.yaml"), "--directory", str(taken.state))
+        told = command.perennial("promote", "points", *here, "--wait")
+        assert "takes over version 1 of its source; Published: " in told
+        taken.serves(1)
+        command.perennial("promote", "--follow", *here)
+        assert "version" not in (taken.directory / "model.yaml").read_text().replace(
+            "apiVersion", ""
+        )
+        there = ("--local", str(staged.directory / "model.yaml"), "--directory", str(staged.state))
+        told = command.refused("promote", *there, "--version", "1")
+        assert "spec.promotion.from: is missing" in told

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from perennial_cli.backend import only_name
+from perennial_cli.backend import no_source, nothing_to_run, only_name
 from perennial_cli.cluster.kubectl import Body, Kubectl
 from perennial_cli.cluster.reading import model_view, pod_view, version_views
 from perennial_cli.cluster.refusals import Forbidden, NotFound
@@ -82,7 +82,7 @@ class Cluster:
     async def train(self, name: str | None) -> Asked:
         body = await self._body(await self._named(name))
         if "training" not in body["spec"] and _source(body) is None:
-            raise UserError("spec.training: is missing, so there is nothing to train")
+            raise nothing_to_run()
         before = await self._runs(body)
         value = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         change = {"metadata": {"annotations": {TRAIN_ANNOTATION: value}}}
@@ -165,6 +165,5 @@ def _source(model: Body) -> Body | None:
 def _required_source(model: Body) -> Body:
     source = _source(model)
     if source is None:
-        name = model["metadata"]["name"]
-        raise UserError(f"{name}: spec.promotion.from: is missing, so it takes no versions over")
+        raise no_source(model["metadata"]["name"])
     return source

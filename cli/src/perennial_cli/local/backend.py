@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from perennial_cli.backend import no_source, nothing_to_run
 from perennial_cli.local.edit import edit_file
 from perennial_cli.local.predictor import ask_readiness
 from perennial_cli.local.resource_file import LocalModel, read_resource_file
@@ -21,8 +22,7 @@ from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
 from perennial_core.registry import Answer, Decision, Registry
 from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
-
-_ELSEWHERE = "local mode takes no versions over; perennial import brings them"
+from perennial_core.resource.rollout import Strategy
 
 
 class Local:
@@ -59,12 +59,14 @@ class Local:
 
     async def train(self, name: str | None) -> Asked:
         local = self._local(name)
+        if local.runs is None:
+            raise nothing_to_run()
         if self._visit.running is None:
             raise UserError(f"no perennial run is at work; start one: perennial run {self._file}")
-        runs = await self._visit.registry.runs(local.model.key)
+        before = await self._runs(local)
         value = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         edit_file(self._file, {("metadata", "annotations", TRAIN_ANNOTATION): value})
-        return Asked(frozenset(run.run_id for run in runs), value)
+        return Asked(before, value)
 
     async def decide(
         self, name: str | None, version: int, verdict: Answer, reason: str
@@ -88,14 +90,38 @@ class Local:
         return await self.model(name)
 
     async def promote(self, name: str | None, version: int | None) -> Asked:
-        raise UserError(_ELSEWHERE)
+        local = self._local(name)
+        if local.source is None:
+            raise no_source(local.model.metadata.name)
+        before = await self._runs(local)
+        source: dict[str, Any] = {"version": version, "versionChangedBy": None}
+        path = ("spec", "promotion", "from")
+        edit_file(self._file, {(*path, field): value for field, value in source.items()})
+        return Asked(before)
 
     async def source(self, name: str | None) -> ModelView | None:
-        raise UserError(_ELSEWHERE)
+        local = self._local(name)
+        if local.source is None:
+            raise no_source(local.model.metadata.name)
+        if local.source.registry_secret is not None:
+            return None
+        key = local.source.key
+        serving = await self._visit.registry.serving(key)
+        return ModelView(
+            namespace=key.namespace,
+            name=key.name,
+            strategy=Strategy.HOT_SWAP,
+            serving=serving.version if serving else None,
+        )
 
     @asynccontextmanager
     async def registry(self, name: str | None) -> AsyncIterator[tuple[ModelKey, Registry]]:
         yield self._local(name).model.key, self._visit.registry
+
+    async def _runs(self, local: LocalModel) -> frozenset[str]:
+        """Return the runs that there are."""
+        runs = await self._visit.registry.runs(local.model.key)
+        return frozenset(run.run_id for run in runs)
 
     def _local(self, name: str | None) -> LocalModel:
         local = read_resource_file(self._file)
