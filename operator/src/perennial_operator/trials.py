@@ -84,6 +84,7 @@ class Trials:
             held_seconds=now - watch.held_since if watch.held_since is not None else 0.0,
             stable=watch.stable.counted,
             trial=watch.trial.counted,
+            silent=watch.stable.is_silent or watch.trial.is_silent,
         )
 
     async def why_unready(self, model: PredictionModel, trial: Trial) -> str | None:

@@ -97,7 +97,7 @@ class Mirror:
         self._under_way: set[asyncio.Task[None]] = set()
         self._bytes = 0
         self._quiet_until = 0.0
-        self._is_away = False
+        self._is_told = False
 
     def after(
         self, request: Request, body: bytes, answer: bytes, task: Task
@@ -131,12 +131,13 @@ class Mirror:
     async def _send(self, copy: Copy) -> None:
         try:
             await self._compare(copy, await self._shadow.ask(copy))
-            self._is_away = False
+            self._is_told = False
         except ShadowAway as away:
             self._tally.failed()
             self._pause(str(away))
         except ShadowFailed as failure:
             self._tally.failed(failure.version)
+            self._say("the shadow does not answer a copy", str(failure))
         except Exception:  # noqa: BLE001 clients have their answer, whatever happens here
             self._tally.failed()
             _log.exception("a copy for the shadow failed")
@@ -156,11 +157,15 @@ class Mirror:
             self._tally.compared(answer.version, comparison)
 
     def _pause(self, why: str) -> None:
-        """Leave the shadow alone for a moment; say so when it is new."""
+        """Leave the shadow alone for a moment."""
         self._quiet_until = time.monotonic() + _PAUSE_SECONDS
-        if not self._is_away:
-            _log.info("the shadow cannot be reached", why=why)
-        self._is_away = True
+        self._say("the shadow cannot be reached", why)
+
+    def _say(self, event: str, why: str) -> None:
+        """Log what is wrong once, until a copy is answered again."""
+        if not self._is_told:
+            _log.info(event, why=why)
+        self._is_told = True
 
 
 def _copy(request: Request, body: bytes, answer: bytes, task: Task) -> Copy:

@@ -302,7 +302,7 @@ async def test_a_shadow_gets_copies_and_rolls_out(
     assert stable is not None
     assert copies is not None
     variables = stable["spec"]["template"]["spec"]["containers"][0]["env"]
-    url = f"http://points-shadow:{copies['spec']['ports'][0]['port']}"
+    url = f"http://points-shadow.{bench.namespace}.svc:{copies['spec']['ports'][0]['port']}"
     assert {"name": "PERENNIAL_SHADOW_URL", "value": url} in variables
     assert version_of(stable["spec"]["template"]) == 1
     assert condition(model, "RolledOut")["reason"] == "Shadow"

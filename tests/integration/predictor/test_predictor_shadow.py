@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,31 @@ def test_clients_do_not_notice_that_nothing_listens_and_it_is_said_once(tmp_path
                 assert process.client.get("/?msg=1").status_code == 200
     said = [entry for entry in process.log() if "shadow" in entry["event"]]
     assert len(said) == 1
+
+
+class Another(BaseHTTPRequestHandler):
+    """A server that is no predictor, and keeps its connections."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_the_shadow_is_found_where_another_server_answered_before(tmp_path: Path) -> None:
+    port = free_port()
+    another = ThreadingHTTPServer(("127.0.0.1", port), Another)
+    threading.Thread(target=another.serve_forever, daemon=True).start()
+    with mirrored(tmp_path, line(), f"http://127.0.0.1:{port}") as process:
+        assert process.ready().client.get("/?msg=1").status_code == 200
+        assert outcomes(process, 1) == {("failed", ""): 1}
+        another.shutdown()
+        another.server_close()
+        with predictor(tmp_path / "shadow", line(), version=2, port=port):
+            while ("same", "2") not in measured(process, "perennial_shadow_answers_total"):
+                assert process.client.get("/?msg=1").status_code == 200
 
 
 def test_a_hanging_shadow_holds_up_nobody_and_is_sent_no_more_than_a_few(

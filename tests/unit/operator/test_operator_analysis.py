@@ -17,11 +17,12 @@ from perennial_operator.decide.analysis import (
     clearly_worse,
     prediction_shift,
     quantile,
+    share_within,
 )
 from perennial_operator.decide.window import Window
 
 INFINITY = float("inf")
-ANALYSIS = Analysis()
+ANALYSIS = Analysis(min_requests=50)
 FAST = {0.01: 100, 0.1: 100, INFINITY: 100}
 SLOW = {0.01: 0, 0.1: 100, INFINITY: 100}
 
@@ -72,14 +73,22 @@ def test_only_what_decided_is_said_of_a_failure() -> None:
     ("trial", "is_worse"),
     [
         (window(), False),
-        (window(errors=2), True),
+        (window(errors=2), False),
+        (window(errors=9), False),
+        (window(errors=20), True),
+        (window(errors=100), True),
+        (window(10_000, errors=200, latency={}), True),
         (window(latency=SLOW), True),
+        (window(latency={0.01: 85, 0.1: 100, INFINITY: 100}), False),
+        (window(latency={0.01: 75, 0.1: 100, INFINITY: 100}), True),
         (window(49, errors=49), False),
         (window(classes={"cat": 100}), False),
     ],
 )
-def test_a_version_that_clients_suffer_from_is_seen_early(trial: Window, is_worse: bool) -> None:
-    analysis = Analysis(max_prediction_shift="0.1")
+def test_a_version_that_clients_clearly_suffer_from_is_seen_early(
+    trial: Window, is_worse: bool
+) -> None:
+    analysis = Analysis(min_requests=50, max_prediction_shift="0.1")
     stable = window(classes={"dog": 100})
 
     assert (clearly_worse(analysis, stable, trial) is not None) == is_worse
@@ -100,6 +109,19 @@ def test_a_quantile_is_that_of_prometheus(
     latency: dict[float, int], share: float, seconds: float | None
 ) -> None:
     assert quantile(latency, share) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share"), [(0.05, 0.25), (0.1, 0.5), (0.15, 0.7), (0.2, 0.9), (9.0, 0.9)]
+)
+def test_the_share_within_a_time_is_the_quantile_the_other_way(
+    seconds: float, share: float
+) -> None:
+    latency = {0.1: 50, 0.2: 90, INFINITY: 100}
+
+    assert share_within(latency, seconds) == pytest.approx(share)
+    if seconds <= 0.2:
+        assert quantile(latency, share) == pytest.approx(seconds)
 
 
 def values(count: int, mean: float, variance: float) -> Window:
@@ -158,7 +180,7 @@ def test_labels_instead_of_numbers_are_infinitely_far() -> None:
 def test_predictions_may_move_so_far(
     bound: str | None, trial: Window, outcome: Outcome, words: str
 ) -> None:
-    analysis = Analysis(max_prediction_shift=bound)
+    analysis = Analysis(min_requests=50, max_prediction_shift=bound)
 
     verdict = analyse(analysis, values(100, 5.0, 1.0), trial)
 

@@ -426,7 +426,7 @@ def test_the_pods_that_serve_know_where_copies_go_before_a_trial_begins() -> Non
     shadow = ALL["shadow-service"]
     (port,) = shadow["spec"]["ports"]
 
-    url = f"http://{shadow['metadata']['name']}:{port['port']}"
+    url = f"http://{shadow['metadata']['name']}.shop.svc:{port['port']}"
     assert {"name": "PERENNIAL_SHADOW_URL", "value": url} in predictor["env"]
 
 

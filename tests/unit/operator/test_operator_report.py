@@ -461,7 +461,9 @@ def test_a_trial_that_goes_on_is_worth_no_event(before: Trial, after: Trial) -> 
 
 def test_the_version_on_trial_says_so() -> None:
     ruling = Ruling(State.APPROVED, "approved by the gate", Verdict(()))
-    judgement = Judgement({}, {V4.version: ruling, V3.version: ruling}, {})
+    v5, v6 = Version(5), Version(6)
+    denied = replace(ruling, state=State.DENIED)
+    judgement = Judgement({}, {v6: denied, v5: ruling, V4.version: ruling, V3.version: ruling}, {})
 
     rulings = told_of_trial(judgement, TRIED).rulings
 
@@ -469,6 +471,8 @@ def test_the_version_on_trial_says_so() -> None:
         ruling, message="on trial (Canary): step 1 of 2, 1 of 5 pods; approved by the gate"
     )
     assert rulings[V3.version] == ruling
+    assert rulings[v5].message == "it waits for the trial of version 4; approved by the gate"
+    assert rulings[v6] == denied
     assert told_of_trial(judgement, None) == judgement
 
 

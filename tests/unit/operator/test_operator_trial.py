@@ -236,13 +236,21 @@ def test_too_little_traffic_waits_and_says_so_once() -> None:
 
     assert first.trial.state is TrialState.WAITING
     assert first.trial.message == (
-        "too few requests to the version on trial: 3 of 50; more are waited for. `perennial pin"
+        "too few requests to the version on trial: 3 of 100; the trial waits. `perennial pin"
         " points --version 2` (spec.rollout.pinnedVersion) goes on without, to pin version 1"
         " stops it"
     )
     assert later == replace(first, look_again=LOOK_SECONDS)
     assert enough.trial is not None
     assert (enough.trial.step, enough.trial.state) == (2, TrialState.RUNNING)
+
+
+def test_pods_that_never_answer_the_operator_are_told_of_instead() -> None:
+    found = plan(look=replace(look(30, trial=NONE), silent=True))
+
+    assert found.trial is not None
+    assert found.trial.state is TrialState.WAITING
+    assert "the operator gets no answer from the pods on /metrics" in found.trial.message
 
 
 def test_too_little_traffic_goes_on_where_the_spec_says_so() -> None:

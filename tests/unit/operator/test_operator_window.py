@@ -83,6 +83,14 @@ def test_a_pod_that_began_anew_counts_from_zero_and_what_it_counted_before_stays
     assert (window.requests, window.errors) == (14, 3)
 
 
+def test_pods_are_silent_until_one_has_answered() -> None:
+    silence = silent("one", "1")
+
+    assert not Meter().read([]).is_silent
+    assert Meter().read([silence]).is_silent
+    assert not Meter().read([silence]).read([OLD]).is_silent
+
+
 def test_what_a_pod_counted_stays_when_it_goes() -> None:
     assert counted([OLD], [LATER], []).requests == 10
 

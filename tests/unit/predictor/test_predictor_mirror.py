@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 
 from perennial_core.manifest import Task
-from perennial_predictor.mirror import Copy, Mirror, Shadow, ShadowAnswer, ShadowAway
+from perennial_predictor.mirror import Copy, Mirror, Shadow, ShadowAnswer, ShadowAway, ShadowFailed
 from perennial_predictor.shadow_tally import ShadowTally
 
 ANSWER = b'{"prediction": 1.0}'
@@ -100,6 +101,14 @@ async def test_nothing_is_sent_for_a_moment_when_nothing_listens() -> None:
     await offer(mirror, b"{}")
     await offer(mirror, b"{}", times=9)
     assert (shadow.asked, outcomes(tally)) == (1, {"failed": 1, "dropped": 9})
+
+
+async def test_what_is_wrong_with_the_shadow_is_logged_once() -> None:
+    mirror, tally = mirror_of(FailingShadow(ShadowFailed("the shadow answers 422", "2")))
+    with structlog.testing.capture_logs() as logs:
+        await offer(mirror, b"{}", times=3)
+    assert outcomes(tally) == {"failed": 3}
+    assert [entry["why"] for entry in logs] == ["the shadow answers 422"]
 
 
 async def test_a_fault_is_counted_and_stops_nothing() -> None:

@@ -53,8 +53,9 @@ Ratio = Annotated[
 class Analysis(Part):
     """What a version on trial has to show, against the pods that serve, in the same time."""
 
-    min_requests: Annotated[int, Field(ge=1, le=1_000_000_000)] = 50
-    """With fewer requests, to the version on trial or to what serves, nothing can be told."""
+    min_requests: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    """With fewer requests, to the version on trial or to what serves, nothing can be told. Of 100
+    requests one that fails is 0.01."""
     max_error_increase: Share = "0.01"
     """How far the share of requests that are refused or fail may be above that of the pods that
     serve."""

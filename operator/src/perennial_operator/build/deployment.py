@@ -198,7 +198,10 @@ def shadow_url(model: PredictionModel) -> str | None:
     """Return where the pods that serve send copies of their requests; None: nowhere."""
     if model.spec.rollout.strategy is not Strategy.SHADOW:
         return None
-    return f"http://{model.metadata.name}{SHADOW_SUFFIX}:{model.spec.serving.port}"
+    metadata = model.metadata
+    return (
+        f"http://{metadata.name}{SHADOW_SUFFIX}.{metadata.namespace}.svc:{model.spec.serving.port}"
+    )
 
 
 def _probe(path: str, *, period: int) -> Body:

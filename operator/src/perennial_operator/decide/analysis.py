@@ -13,6 +13,8 @@ from perennial_core.resource.rollout import Analysis
 from perennial_operator.decide.window import Window
 
 _QUANTILE = 0.9
+_CLEAR = 3.0
+"""Standard errors: what keeps the bound is beyond it by chance once in some thousand times."""
 _LEAST_SHARE = 0.0001
 """Taken for smaller shares, for the index of a label that one side never predicts would be
 infinite."""
@@ -76,11 +78,39 @@ def analyse(
 
 
 def clearly_worse(analysis: Analysis, stable: Window, trial: Window) -> Verdict | None:
-    """Return what clients suffer from, which tells before the time is up; None: nothing does."""
+    """Return what clients suffer from, which tells before the time is up; None: nothing does.
+
+    A version that fails is not tried again, so before all is measured it has to be more than
+    chance: as far beyond the bound as hardly ever happens to a version that keeps it.
+    """
     if any(_traffic(analysis, stable, trial)):
         return None
-    verdict = Verdict(tuple(_conduct(analysis, stable, trial)))
-    return verdict if verdict.outcome is Outcome.FAIL else None
+    clear = (_has_more_errors(analysis, stable, trial), _is_slower(analysis, stable, trial))
+    found = _conduct(analysis, stable, trial)
+    worse = tuple(finding for finding, is_clear in zip(found, clear, strict=False) if is_clear)
+    return Verdict(worse) if worse else None
+
+
+def _has_more_errors(analysis: Analysis, stable: Window, trial: Window) -> bool:
+    mine, theirs = trial.errors / trial.requests, stable.errors / stable.requests
+    chance = math.hypot(
+        _standard_error(mine, trial.requests), _standard_error(theirs, stable.requests)
+    )
+    return mine - theirs - _CLEAR * chance > float(analysis.max_error_increase)
+
+
+def _is_slower(analysis: Analysis, stable: Window, trial: Window) -> bool:
+    theirs = quantile(stable.latency, _QUANTILE)
+    if theirs is None:
+        return False
+    bound, late = float(analysis.max_latency_ratio) * theirs, 1 - _QUANTILE
+    in_time = share_within(trial.latency, bound)
+    return 1 - in_time - late > _CLEAR * _standard_error(late, trial.requests)
+
+
+def _standard_error(share: float, number: int) -> float:
+    """Return how far a share that was counted so often may be off."""
+    return math.sqrt(share * (1 - share) / number)
 
 
 def _traffic(analysis: Analysis, stable: Window, trial: Window) -> Iterator[Finding]:
@@ -171,6 +201,21 @@ def quantile(latency: Mapping[float, int], share: float) -> float | None:
             return lower + (bound - lower) * (rank - below) / (latency[bound] - below)
         lower, below = bound, latency[bound]
     return lower
+
+
+def share_within(latency: Mapping[float, int], seconds: float) -> float:
+    """Return the share of the requests that took at most so long, as ``quantile`` the other way."""
+    bounds = sorted(latency)
+    total = latency[bounds[-1]] if bounds else 0
+    if not total:
+        return 1.0
+    lower, below = 0.0, 0
+    for bound in bounds:
+        if seconds < bound:
+            inside = 0.0 if math.isinf(bound) else (seconds - lower) / (bound - lower)
+            return (below + (latency[bound] - below) * inside) / total
+        lower, below = bound, latency[bound]
+    return 1.0
 
 
 def prediction_shift(stable: Window, trial: Window) -> float | None:

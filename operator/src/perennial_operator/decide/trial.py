@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from perennial_core.resource.rollout import Inconclusive, RolloutSpec, Strategy
 from perennial_operator.build.deployment import Release
-from perennial_operator.decide.analysis import Outcome, Verdict, analyse, clearly_worse
+from perennial_operator.decide.analysis import Finding, Outcome, Verdict, analyse, clearly_worse
 from perennial_operator.decide.trial_record import TRIALS, Trial, TrialState
 from perennial_operator.decide.trial_steps import Step, analysis_of, step_of, steps_of
 from perennial_operator.decide.window import Window
@@ -28,6 +28,9 @@ class Look:
     stable: Window
     """What the pods that serve counted in that time."""
     trial: Window
+    """What the pods with the version counted in the same time."""
+    silent: bool = False
+    """Whether none of the one or of the other ever answered the operator."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def _waiting(situation: Situation, trial: Trial, verdict: Verdict) -> TrialPlan:
     if trial.state is not TrialState.WAITING:
         version, incumbent = trial.release.version, situation.incumbent
         text = (
-            f"{verdict.message}; more are waited for. `perennial pin {situation.model} --version"
+            f"{verdict.message}; the trial waits. `perennial pin {situation.model} --version"
             f" {version}` (spec.rollout.pinnedVersion) goes on without, to pin version"
             f" {incumbent.version if incumbent else None} stops it"
         )
@@ -262,6 +265,9 @@ def _unready(situation: Situation, trial: Trial) -> TrialPlan:
 
 
 def _verdict(situation: Situation, look: Look) -> Verdict:
+    if look.silent:
+        text = "the operator gets no answer from the pods on /metrics"
+        return Verdict((Finding(Outcome.INCONCLUSIVE, text),))
     shadow = situation.rollout.shadow
     different = shadow.max_different if shadow else None
     return analyse(analysis_of(situation.rollout), look.stable, look.trial, different)

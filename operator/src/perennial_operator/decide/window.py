@@ -47,6 +47,11 @@ class Meter:
     """What each pod, by its uid, said last; None: it has said nothing yet."""
     began: bool = False
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether there are pods, and none of them has ever said anything."""
+        return bool(self.latest) and not any(self.latest.values())
+
     def read(self, reports: Iterable[PodReport]) -> Meter:
         """Return the meter after another look at the pods.
 

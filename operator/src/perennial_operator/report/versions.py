@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perennial_core.approval import Judgement
-from perennial_core.decisions import State
+from perennial_core.decisions import Ruling, State
+from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
 from perennial_core.resource.promotion import PromotionSource
 from perennial_operator.decide.trial_record import Trial
@@ -22,13 +23,25 @@ _TOLD = {
 
 
 def told_of_trial(judgement: Judgement, trial: Trial | None) -> Judgement:
-    """Return the judgement in which the version that is on trial says so."""
-    if trial is None or trial.release.version not in judgement.rulings:
+    """Return the judgement in which the version on trial says so, and newer ones that they wait."""
+    if trial is None:
         return judgement
-    version = trial.release.version
-    ruling = judgement.rulings[version]
-    text = f"on trial ({trial.strategy}): {trial.message}; {ruling.message}"
-    return replace(judgement, rulings={**judgement.rulings, version: replace(ruling, message=text)})
+    rulings = {
+        version: _told_of(trial, version, ruling) for version, ruling in judgement.rulings.items()
+    }
+    return replace(judgement, rulings=rulings)
+
+
+def _told_of(trial: Trial, version: Version, ruling: Ruling) -> Ruling:
+    tried = trial.release.version
+    if version == tried:
+        text = f"on trial ({trial.strategy}): {trial.message}; {ruling.message}"
+        return replace(ruling, message=text)
+    if version > tried and ruling.state is State.APPROVED:
+        return replace(
+            ruling, message=f"it waits for the trial of version {tried}; {ruling.message}"
+        )
+    return ruling
 
 
 def version_event(version: int, before: Body, after: Body) -> ModelEvent | None:
