@@ -1,9 +1,10 @@
 """Runs in a pod: asks for predictions over keep-alive connections until told to stop.
 
-    python load_client.py HOST PORT CONNECTIONS SECONDS
+    python load_client.py HOST PORT CONNECTIONS SECONDS PATH REQUESTS_PER_CONNECTION
 
-It ends when /tmp/stop exists, or after so many seconds, and prints a JSON object: how many requests
-were answered, by version, and what failed. Nothing is tried again: a failure is a failure.
+A connection is made anew after so many requests; 0: never. It ends when /tmp/stop exists, or after
+so many seconds, and prints a JSON object: how many requests were answered, by version, and what
+failed. Nothing is tried again: a failure is a failure.
 """
 
 from __future__ import annotations
@@ -21,24 +22,30 @@ STOP_FILE = "/tmp/stop"
 
 
 def main() -> None:
-    host, port, connections, seconds = sys.argv[1], *map(int, sys.argv[2:5])
+    host, path, per_connection = sys.argv[1], sys.argv[5], int(sys.argv[6])
+    port, connections, seconds = map(int, sys.argv[2:5])
     answered: collections.Counter[int] = collections.Counter()
     failures: list[str] = []
     deadline = time.monotonic() + seconds
 
     def client() -> None:
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection, asked = http.client.HTTPConnection(host, port, timeout=10), 0
         while time.monotonic() < deadline and not os.path.exists(STOP_FILE):
             try:
-                connection.request("GET", "/?msg=100")
+                connection.request("GET", path)
                 response = connection.getresponse()
                 body = response.read()
                 if response.status == 200:
                     answered[json.loads(body)["version"]] += 1
                 else:
-                    failures.append(f"{time.time():.2f} {response.status} {body[:200]!r}")
+                    version = response.headers.get("X-Model-Version")
+                    text = f"{response.status} from version {version} {body[:200]!r}"
+                    failures.append(f"{time.time():.2f} {text}")
             except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
                 failures.append(f"{time.time():.2f} {error!r}")
+                connection.close()
+            asked += 1
+            if per_connection and asked % per_connection == 0:
                 connection.close()
             time.sleep(PAUSE_SECONDS)
 

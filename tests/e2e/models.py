@@ -18,6 +18,19 @@ def points(rows: int = 200, *, slope: float = 2.0, seed: int = 0) -> str:
     return "x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
+def two_columns() -> str:
+    """Return a CSV file like that of ``points``, in which z is as good as x."""
+    header, *lines = points().splitlines()
+    return f"z,{header}\n" + "".join(f"{line.split(',')[0]},{line}\n" for line in lines)
+
+
+def with_gaps() -> str:
+    """Return a CSV file like that of ``points``, in which every tenth x is missing."""
+    header, *lines = points().splitlines()
+    gaps = (f",{line.split(',')[1]}" if i % 10 == 0 else line for i, line in enumerate(lines))
+    return "\n".join([header, *gaps, ""])
+
+
 def corrupted(rows: int = 200) -> str:
     """Return a CSV file like that of ``points``, in which y has nothing to do with x."""
     header, *lines = points(rows).splitlines()

@@ -29,11 +29,22 @@ class Load:
 
 @contextmanager
 def load(
-    namespace: str, service: str, image: str, *, connections: int = 16, seconds: int = 900
+    namespace: str,
+    service: str,
+    image: str,
+    *,
+    connections: int = 16,
+    seconds: int = 900,
+    path: str = "/?msg=100",
+    requests_per_connection: int = 0,
 ) -> Iterator[Load]:
-    """Keep asking the service for predictions while the context is open."""
+    """Keep asking the service for predictions while the context is open.
+
+    Connections are kept, unless they are to be made anew after so many requests.
+    """
     script = Path(__file__).with_name("load_client.py").read_text()
-    kubectl.apply(_script(script), _pod(service, image, connections, seconds), namespace=namespace)
+    arguments = [service, "5001", connections, seconds, path, requests_per_connection]
+    kubectl.apply(_script(script), _pod(image, list(map(str, arguments))), namespace=namespace)
     kubectl.kubectl(
         "wait", "-n", namespace, f"pod/{_NAME}", "--for=condition=Ready", "--timeout=60s"
     )
@@ -63,8 +74,7 @@ def _script(text: str) -> Body:
     }
 
 
-def _pod(service: str, image: str, connections: int, seconds: int) -> Body:
-    arguments = [service, "5001", str(connections), str(seconds)]
+def _pod(image: str, arguments: list[str]) -> Body:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
