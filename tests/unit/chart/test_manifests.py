@@ -14,7 +14,7 @@ from chart_rendering import CHART, ROOT, Body, of_kind
 from sklearn.datasets import load_diabetes
 
 from perennial_core.resource.prediction_model import PredictionModel
-from perennial_operator.build.metadata import selector
+from perennial_operator.build.metadata import live_selector
 
 EXAMPLES = ROOT / "manifests" / "examples"
 SERVICES = ["operator", "trainer", "predictor"]
@@ -40,7 +40,7 @@ def test_install_yaml_holds_the_crds_and_no_hooks() -> None:
     assert not of_kind(objects, "PredictionModel")
 
 
-@pytest.mark.parametrize("example", ["linear", "diabetes"])
+@pytest.mark.parametrize("example", ["linear", "diabetes", "canary"])
 def test_an_example_is_a_model_of_its_files_name(example: str) -> None:
     (body,) = of_kind(read(EXAMPLES / f"{example}.yaml"), "PredictionModel")
 
@@ -85,7 +85,7 @@ def test_the_node_port_of_the_demo_is_the_one_that_kind_maps() -> None:
 
     (mapping,) = kind["nodes"][0]["extraPortMappings"]
     assert service["spec"]["ports"][0]["nodePort"] == mapping["containerPort"]
-    assert service["spec"]["selector"] == selector(PredictionModel.parse(linear), "predictor")
+    assert service["spec"]["selector"] == live_selector(PredictionModel.parse(linear))
     assert [node["role"] for node in kind["nodes"]] == ["control-plane", "worker", "worker"]
 
 
