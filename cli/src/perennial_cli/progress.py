@@ -97,8 +97,20 @@ def of_approval(model: ModelView, view: VersionView | None) -> Progress:
     if view.state == State.APPROVED and model.pinned_version not in (None, view.version):
         pinned = f"version {model.pinned_version} is pinned"
         return Progress(Phase.DONE, f"{this} is approved and may serve, but {pinned}")
+    return Progress(Phase.GOES_ON, _trial_text(model, view) or _rollout_text(model, view))
+
+
+def _trial_text(model: ModelView, view: VersionView) -> str | None:
+    """Return how the trial of a version stands; None: it is not on trial."""
+    trial = model.trial or {}
+    if trial.get("version") != view.version:
+        return None
+    return f"on trial, step {trial['step']} of {trial['steps']}: {trial['message']}"
+
+
+def _rollout_text(model: ModelView, view: VersionView) -> str:
     rolled = model.condition("RolledOut")
-    return Progress(Phase.GOES_ON, rolled.message if rolled else f"{this}: {view.message}")
+    return rolled.message if rolled else f"version {view.version}: {view.message}"
 
 
 def of_import(model: ModelView, view: VersionView | None) -> Progress:

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from perennial_cli.progress import Asked, Phase, of_approval, of_denial, of_rollout, of_run
+from perennial_cli.progress import (
+    Asked,
+    Phase,
+    of_approval,
+    of_denial,
+    of_import,
+    of_rollout,
+    of_run,
+)
 from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
 
 ON, DONE, FAILED = Phase.GOES_ON, Phase.DONE, Phase.FAILED
@@ -91,6 +99,19 @@ def version(state: str) -> VersionView:
 )
 def test_an_approved_version(seen: ModelView, state: str | None, phase: Phase) -> None:
     assert of_approval(seen, version(state) if state else None).phase is phase
+
+
+def test_a_version_on_trial_says_how_it_stands() -> None:
+    trial = {"version": 3, "step": 1, "steps": 2, "message": "50 requests, too few to tell"}
+    progress = of_approval(model(HELD, trial=trial), version("Approved"))
+    assert progress.text == "on trial, step 1 of 2: 50 requests, too few to tell"
+
+
+def test_a_brought_version_waits_for_a_person_or_serves() -> None:
+    assert of_import(model(), None).phase is ON, "the operator has not seen it"
+    assert of_import(model(), version("AwaitingApproval")).phase is DONE
+    assert of_import(model(), version("Rejected")).phase is FAILED
+    assert of_import(model(ready=True), version("Serving")).phase is DONE
 
 
 def test_a_denied_version() -> None:

@@ -12,9 +12,9 @@ from rich.text import Text
 
 _GAP = "   "
 _COLOURS = {
-    **dict.fromkeys(("True", "Serving", "Passed", "Published", "RolledOut"), "green"),
+    **dict.fromkeys(("Serving", "Passed", "Published"), "green"),
     **dict.fromkeys(("AwaitingApproval", "Inconclusive", "Candidate", "Approved"), "yellow"),
-    **dict.fromkeys(("False", "Rejected", "Denied", "Failed"), "red"),
+    **dict.fromkeys(("Rejected", "Denied", "Failed"), "red"),
 }
 
 

@@ -40,7 +40,8 @@ def version_tables(view: VersionDetails, now: datetime) -> list[Table]:
         *_manifest_facts(view.manifest or {}),
         *_decision(view, now),
     ]
-    return [Table(rows=facts), _metrics(view), _gate(view)]
+    known = [fact for fact in facts if fact[1] != NOTHING]
+    return [Table(rows=known), _metrics(view), _gate(view)]
 
 
 def _decision(view: VersionView, now: datetime) -> list[tuple[str, str]]:
