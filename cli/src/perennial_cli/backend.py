@@ -46,8 +46,12 @@ class Backend(Protocol):
     async def pin(self, name: str | None, version: int | None) -> ModelView:
         """Pin a version, or with None none, and return the model."""
 
-    async def promote(self, name: str | None, version: int | None) -> Asked:
-        """Take over a version of the model that promotion.from names, or with None what serves."""
+    async def promote(self, name: str | None, version: int | None) -> Asked | None:
+        """Take over a version of the model that promotion.from names, or with None what serves.
+
+        Returns:
+            The run that follows; None: the model does so already, and none does.
+        """
 
     async def source(self, name: str | None) -> ModelView | None:
         """Return the model that promotion.from names; None: it is not where this one is."""

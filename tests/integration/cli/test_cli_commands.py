@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +150,18 @@ def test_commands_at_the_same_time_wait_for_each_other(running: LocalRun) -> Non
     for thread in threads:
         thread.join()
     assert found == [[(1, "Serving")]] * 2
+
+
+def test_ctrl_c_while_waiting_ends_it_quietly_and_the_run_goes_on(running: LocalRun) -> None:
+    running.generate("--seed", "2")
+    line = [sys.executable, "-m", "perennial_cli", "train", *where(running), "--wait"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == "the run is under way\n"
+        waiting.send_signal(signal.SIGINT)
+        assert "Traceback" not in waiting.stderr.read()
+    assert waiting.returncode == 130
+    running.serves(2)
 
 
 def test_what_is_not_there_is_said_plainly(tmp_path: Path) -> None:

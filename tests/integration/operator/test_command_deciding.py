@@ -182,6 +182,8 @@ async def test_who_leaves_a_name_at_what_is_taken_over_leaves_their_own(bench: B
     command.perennial("promote", "points", "--version", "3", *where)
     taken = kubectl.get("pm", "points", bench.namespace)["spec"]["promotion"]["from"]
     assert (taken["version"], taken["versionChangedBy"]) == (3, "eve")
+    told = command.perennial("promote", "points", "--version", "3", *where, "--wait")
+    assert told.endswith("takes over version 3 of its source already\n")
     command.perennial("promote", "points", "--follow", *where)
     taken = kubectl.get("pm", "points", bench.namespace)["spec"]["promotion"]["from"]
     assert "version" not in taken

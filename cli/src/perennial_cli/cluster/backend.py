@@ -104,9 +104,10 @@ class Cluster:
         body = await self._kubectl.patch(MODELS, name, {"spec": {"rollout": rollout}})
         return model_view(body, [])
 
-    async def promote(self, name: str | None, version: int | None) -> Asked:
+    async def promote(self, name: str | None, version: int | None) -> Asked | None:
         body = await self._body(await self._named(name))
-        _required_source(body)
+        if _required_source(body).get("version") == version:
+            return None
         before = await self._runs(body)
         source = {"version": version, "versionChangedBy": await self._kubectl.user()}
         change = {"spec": {"promotion": {"from": source}}}

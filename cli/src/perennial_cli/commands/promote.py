@@ -46,8 +46,8 @@ async def _promote(
             version = await _what_serves(backend, model.name)
         asked = await backend.promote(model.name, version)
         what = "what serves at its source" if follow else f"version {version} of its source"
-        text = f"{model.key} takes over {what}"
-        if after.waits:
+        text = f"{model.key} takes over {what}{'' if asked else ' already'}"
+        if after.waits and asked is not None:
             text = f"{text}; {await wait_for_run(backend, model, asked, after)}"
         after.tell(await backend.model(model.name), text)
 

@@ -89,10 +89,12 @@ class Local:
         edit_file(self._file, {("spec", "rollout", name): it for name, it in rollout.items()})
         return await self.model(name)
 
-    async def promote(self, name: str | None, version: int | None) -> Asked:
+    async def promote(self, name: str | None, version: int | None) -> Asked | None:
         local = self._local(name)
         if local.source is None:
             raise no_source(local.model.metadata.name)
+        if local.source.version == version:
+            return None
         before = await self._runs(local)
         source: dict[str, Any] = {"version": version, "versionChangedBy": None}
         path = ("spec", "promotion", "from")
