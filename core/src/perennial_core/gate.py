@@ -79,7 +79,7 @@ def lacks_evidence(gate: GateSpec, manifest: Manifest) -> bool:
 def _of_metric(metric: MetricGate, manifest: ManifestBody) -> Iterator[Check]:
     name, scores = metric.name, manifest.metrics.candidate
     if name not in scores:
-        yield Check(Outcome.INCONCLUSIVE, f"{name} was not measured when this version was trained")
+        yield Check(Outcome.INCONCLUSIVE, _not_measured(name, manifest))
         return
     score = scores[name]
     if score is None:
@@ -91,6 +91,13 @@ def _of_metric(metric: MetricGate, manifest: ManifestBody) -> Iterator[Check]:
         yield _bound(score <= float(metric.max), f"{name} {_shown(score)}", f"max {metric.max}")
     if metric.max_regression is not None:
         yield _of_regression(name, score, metric.max_regression, manifest)
+
+
+def _not_measured(name: str, manifest: ManifestBody) -> str:
+    if manifest.promoted_from is None:
+        return f"{name} was not measured when this version was trained"
+    there = f"{name} was not measured by {manifest.promoted_from.model}"
+    return f"{there}; name rows to measure it on in spec.promotion.from.data"
 
 
 def _of_regression(name: str, score: float, most: str, manifest: ManifestBody) -> Check:

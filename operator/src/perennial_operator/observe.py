@@ -131,7 +131,11 @@ def _pin(model: PredictionModel, stored: Body) -> Pin | None:
 def training_memory(model: PredictionModel) -> TrainingMemory:
     """Return what the model's status remembers of its runs."""
     stored = model.status.get("training") or {}
-    return TrainingMemory(stored.get("specHash"), stored.get("requested"), stored.get("offered"))
+    return TrainingMemory(
+        stored.get("specHash"),
+        stored.get("requested"),
+        stored.get("offered"),
+    )
 
 
 def is_degraded(model: PredictionModel) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
-from perennial_core.promotion import Withheld
 from perennial_core.registry import (
     Registry,
     RegistryRefused,
@@ -28,6 +27,7 @@ from perennial_operator.cluster import Cluster, ClusterRefused, ObjectInvalid
 from perennial_operator.decide.rollout import RolloutPlan
 from perennial_operator.decide.rollout_plan import without_settings
 from perennial_operator.decide.training import (
+    Source,
     TrainingMemory,
     TrainingPlan,
     only_when_asked,
@@ -122,7 +122,8 @@ class Reconciler:
             problems.add(Trouble.API_REFUSED, str(error))  # no pod could do without
         else:
             if registry is not None:
-                source = await read_source(self._registry, model, problems)
+                latest = registry.latest
+                source = await read_source(self._registry, model, latest, problems)
             training = await self._apply_training(model, registry, source, plan, problems)
             plan = await self._apply_serving(model, plan, problems)
             if trial is not None:
@@ -162,7 +163,7 @@ class Reconciler:
         self,
         model: PredictionModel,
         registry: RegistryState | None,
-        source: Release | Withheld | None,
+        source: Source | None,
         rollout: RolloutPlan,
         problems: Problems,
     ) -> TrainingMemory:
@@ -246,7 +247,7 @@ def _plan_training(
     model: PredictionModel,
     memory: TrainingMemory,
     registry: RegistryState | None,
-    source: Release | Withheld | None,
+    source: Source | None,
     rollout: RolloutPlan,
 ) -> TrainingPlan:
     if registry is None:

@@ -8,11 +8,10 @@ from enum import StrEnum
 from perennial_core.approval import Judgement
 from perennial_core.decisions import Choice
 from perennial_core.manifest import Manifest
-from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, Failure, Snapshot
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import LiveDeployment, RolloutPlan
-from perennial_operator.decide.training import LastRun, TrainingMemory
+from perennial_operator.decide.training import LastRun, Source, TrainingMemory
 
 
 class Trouble(StrEnum):
@@ -92,7 +91,7 @@ class ModelState:
     plan: RolloutPlan
     problems: tuple[Problem, ...] = ()
     """What went wrong on the way."""
-    source: Release | Withheld | None = None
-    """What the source of a promotion offers; None where that is not looked at from here."""
+    source: Source | None = None
+    """Of a promotion; None where it is not looked at from here."""
     note: str | None = None
     """What a person should know of the runs to come."""

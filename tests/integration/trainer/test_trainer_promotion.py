@@ -121,7 +121,10 @@ async def far(
     """Two models in two Redis servers; that of staging wants a password, and knows only readers."""
     client: Any = redis.asyncio.Redis.from_url(own_redis.url)
     async with client:
-        reads = ["+get", "+mget", "+zrange", "+hgetall", "+xrevrange", "+evalsha", "+script|load"]
+        reads = [
+            *("+ping", "+get", "+mget", "+zrange", "+hgetall", "+xrevrange"),
+            *("+evalsha", "+script|load"),
+        ]
         only = f"~{ModelKeys(pair.staging).prefix}*"
         await client.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", only, *reads)
     host = own_redis.url.removeprefix("redis://")

@@ -276,7 +276,12 @@ def test_the_same_artifact_once_more_is_no_worse_than_itself() -> None:
 def test_a_metric_that_the_source_did_not_measure_leaves_it_to_a_person() -> None:
     gate = GateSpec.model_validate({"metrics": [{"name": "neg_max_error", "min": "-1"}]})
 
-    assert examine(gate, found(manifest(), None, None)).outcome is Outcome.INCONCLUSIVE
+    verdict = examine(gate, found(manifest(), None, None))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.message == (
+        "neg_max_error was not measured by staging/points; name rows to measure it on in"
+        " spec.promotion.from.data"
+    )
 
 
 def test_a_version_is_taken_over_once_for_what_the_spec_says() -> None:

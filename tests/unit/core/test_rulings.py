@@ -195,4 +195,6 @@ def test_a_version_that_was_trained_by_an_earlier_spec_comes_too_late(
     found = ruling(evidence, by=changed)
     assert (found.state, found.approvable) == (State.SUPERSEDED, False)
     assert found.message.startswith("spec.training changed")
+    taken_over = ruling(evidence, by=replace(changed, runs_field="spec.promotion.from"))
+    assert taken_over.message.startswith("spec.promotion.from changed")
     assert ruling(evidence, Answer.APPROVED, by=changed).state is State.APPROVED

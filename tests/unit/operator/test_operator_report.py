@@ -29,7 +29,7 @@ from perennial_operator.decide.rollout import (
     RolloutPlan,
 )
 from perennial_operator.decide.swap import Swap
-from perennial_operator.decide.training import LastRun, TrainingMemory
+from perennial_operator.decide.training import LastRun, Source, TrainingMemory
 from perennial_operator.decide.trial_record import Trial, TrialState
 from perennial_operator.observe import rollout_memory
 from perennial_operator.report.conditions import Condition, conditions
@@ -51,7 +51,7 @@ DECISION = Decision(verdict=Answer.APPROVED, by="the gate", reason="it passed", 
 FAILURE = Failure(reason="r", message="version 4 failed to roll out: no memory", at=NOW)
 
 
-WITHHELD = Withheld("staging/points serves no version yet", refused=False)
+WITHHELD = Source(Withheld("staging/points serves no version yet", refused=False))
 NOT_HELD = "spec.rollout.pinnedVersion: 9"
 
 
@@ -148,6 +148,10 @@ def found(state: ModelState, kind: str) -> Condition:
             NOT_HELD,
         ),
         (replace(NEW, source=WITHHELD), "False", "NoVersion", "staging/points serves no version"),
+        (
+            replace(NEW, last_run=replace(FAILED, outcome=RunOutcome.SKIPPED)),
+            *("False", "NoVersion", "yet: points.csv"),
+        ),
         (phase(Phase.SCALED_TO_ZERO), "False", "ScaledToZero", "spec.serving.replicas"),
         (phase(Phase.STUCK), "False", "RolloutFailed", "in time"),
     ],

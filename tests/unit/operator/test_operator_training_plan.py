@@ -15,6 +15,7 @@ from perennial_core.resource import TRAIN_ANNOTATION
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.training import (
     LastRun,
+    Source,
     TrainingMemory,
     TrainingPlan,
     only_when_asked,
@@ -37,7 +38,7 @@ def plan(
     requested: str | None = None,
     lost: Release | None = None,
     last_run: LastRun | None = None,
-    source: Release | Withheld | None = None,
+    source: Source | None = None,
     **metadata: Any,
 ) -> TrainingPlan:
     annotations = {} if requested is None else {TRAIN_ANNOTATION: requested}
@@ -148,8 +149,9 @@ def test_a_run_that_fails_to_replace_what_was_lost_is_not_tried_at_once_for_ever
 
 
 FROM: Body = {"namespace": "staging", "name": "points"}
-V7, V8 = (Release(Version(v), Digest(f"sha256:{v}")) for v in (7, 8))
-WITHHELD = Withheld("staging/points serves no version yet", refused=False)
+R7, R8 = (Release(Version(v), Digest(f"sha256:{v}")) for v in (7, 8))
+V7, V8 = Source(R7), Source(R8)
+WITHHELD = Source(Withheld("staging/points serves no version yet", refused=False))
 
 
 def promoted(**source: Any) -> Body:
@@ -160,21 +162,28 @@ def test_what_a_source_offers_is_taken_over_once() -> None:
     first = plan(promoted(), source=V7)
 
     assert first.cause is not None
-    assert "7 sha256:7" in first.cause
+    assert "7 sha256:7 over none" in first.cause
     assert plan(promoted(), first.memory, source=V7) == TrainingPlan(first.memory)
-    after_it = plan(promoted(), first.memory, source=V7, last_run=ended("one", RunOutcome.FAILED))
-    assert after_it.cause is None
+    failed = plan(promoted(), first.memory, source=V7, last_run=ended("one", RunOutcome.FAILED))
+    assert failed.cause is None
+    taken = plan(promoted(), first.memory, source=Source(R7, taken=R7, latest=Version(1)))
+    assert taken.cause is None
 
 
-def test_each_new_offer_is_taken_over_also_one_that_comes_again() -> None:
-    memory, last_run, causes = NEVER, None, []
-    for number, offered in enumerate((V7, V8, V7)):
-        planned = plan(promoted(), memory, source=offered, last_run=last_run)
-        memory, last_run = planned.memory, ended(f"run-{number}")
-        causes.append(planned.cause)
+def test_what_was_taken_over_already_is_not_taken_over_for_want_of_memory() -> None:
+    source = Source(R7, taken=R7, latest=Version(1))
 
-    assert None not in causes
-    assert len(set(causes)) == 3
+    assert plan(promoted(), TrainingMemory(spec_hash(read_model(promoted()))), source=source) == (
+        TrainingPlan(TrainingMemory(spec_hash(read_model(promoted()))))
+    )
+
+
+def test_a_run_that_took_another_version_than_it_was_started_for_is_followed_by_one() -> None:
+    """The source went on while the run started, and back before it ended."""
+    first = plan(promoted(), source=V7)
+    followed = plan(promoted(), first.memory, source=Source(R7, taken=R8, latest=Version(1)))
+
+    assert followed.cause not in (None, first.cause)
 
 
 def test_an_offer_names_the_same_run_so_that_a_crash_starts_no_second() -> None:
@@ -184,11 +193,11 @@ def test_an_offer_names_the_same_run_so_that_a_crash_starts_no_second() -> None:
     assert len(causes) == 1
 
 
-@pytest.mark.parametrize("memory", [NEVER, TrainingMemory("h", None, "7 sha256:7")])
+@pytest.mark.parametrize("memory", [NEVER, TrainingMemory("h", None, "7 sha256:7 over none")])
 def test_nothing_starts_while_the_source_has_nothing_but_what_a_person_asks_for(
     memory: TrainingMemory,
 ) -> None:
-    assert plan(promoted(), memory, source=WITHHELD) == TrainingPlan(memory)
+    assert plan(promoted(), memory, source=WITHHELD).cause is None
     assert plan(promoted(), memory, source=WITHHELD, lost=LOST).cause is None
     assert plan(promoted(), memory, source=WITHHELD, requested="1").cause is not None
 
@@ -199,6 +208,14 @@ def test_what_was_withheld_is_taken_over_when_it_comes_also_after_a_person_asked
 
     assert plan(promoted(), held.memory, source=V7).cause is not None
     assert plan(promoted(), asked.memory, source=V7, requested="1").cause is not None
+
+
+def test_what_is_withheld_and_offered_again_is_taken_over_again() -> None:
+    started = plan(promoted(), source=V7)
+    withheld = plan(promoted(), started.memory, source=WITHHELD)
+    again = plan(promoted(), withheld.memory, source=V7, last_run=ended("one", RunOutcome.FAILED))
+
+    assert again.cause not in (None, started.cause)
 
 
 def test_a_suspended_promotion_holds_and_makes_up_for_it_later() -> None:

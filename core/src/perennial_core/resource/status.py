@@ -44,7 +44,8 @@ class TrainingStatus(Part):
     requested: str | None = None
     """The last value of the annotation perennial.dev/train that was acted on."""
     offered: str | None = None
-    """The version of spec.promotion.from, and its digest, for which a run was last started."""
+    """The version of spec.promotion.from, and its digest, for which a run was last started, and
+    over which version of its own."""
     last_run: str | None = None
     """The run that ended last."""
     outcome: Literal["Published", "Skipped", "Failed"] | None = None

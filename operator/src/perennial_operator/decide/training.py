@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from perennial_core.identity import Version
 from perennial_core.promotion import Withheld
 from perennial_core.registry import RunOutcome
 from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
@@ -17,7 +18,8 @@ class TrainingMemory:
     spec_hash: str | None = None
     requested: str | None = None
     offered: str | None = None
-    """What the source of a promotion offered when a run was last started."""
+    """What the source of a promotion offered when a run was last started, and over which version
+    of the model's own it was to be taken."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,29 @@ class LastRun:
     outcome: RunOutcome
     message: str
     ended: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source of a promotion in the same registry, and what came from it last."""
+
+    offered: Release | Withheld
+    taken: Release | None = None
+    """The version of the source that the model's latest version is, where it is one."""
+    latest: Version | None = None
+    """The model's own latest version."""
+
+    @property
+    def withheld(self) -> str | None:
+        """Why nothing is offered, when nothing is."""
+        return self.offered.reason if isinstance(self.offered, Withheld) else None
+
+    @property
+    def news(self) -> str | None:
+        """What is to be taken over; another text after each version that comes."""
+        if isinstance(self.offered, Withheld) or self.offered == self.taken:
+            return None
+        return f"{self.offered.version} {self.offered.digest} over {self.latest or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +69,7 @@ def plan_training(
     memory: TrainingMemory,
     lost: Release | None,
     last_run: LastRun | None,
-    source: Release | Withheld | None = None,
+    source: Source | None = None,
 ) -> TrainingPlan:
     """Return the run to start: the first, one for a changed spec or source, or one asked for.
 
@@ -56,7 +81,7 @@ def plan_training(
         memory: Which runs were started.
         lost: The release that serves, when the registry has lost all versions: a run replaces it.
         last_run: The run that ended last: what is asked after it is not what was asked before.
-        source: What the source of a promotion offers; None where that is not looked at from here.
+        source: Of a promotion; None where it is not looked at from here.
     """
     runs = model.spec.runs
     if runs is None:
@@ -64,15 +89,16 @@ def plan_training(
     spec_hash = runs.content_hash()
     requested = model.metadata.annotations.get(TRAIN_ANNOTATION)
     asked = requested is not None and requested != memory.requested
-    offered = f"{source.version} {source.digest}" if isinstance(source, Release) else None
-    new = offered is not None and offered != memory.offered
-    held = runs.suspend or isinstance(source, Withheld)
-    this = f"{model.metadata.uid} {spec_hash}" + (f" {offered}" if offered else "")
+    news = source.news if source else None
+    new = news is not None and news != memory.offered
+    held = runs.suspend or (source is not None and source.withheld is not None)
+    this = f"{model.metadata.uid} {spec_hash}" + (f" {news}" if news else "")
     if asked or ((new or spec_hash != memory.spec_hash) and not held):
-        now = TrainingMemory(spec_hash, requested, offered or memory.offered)
-        after = last_run.run_id if last_run and (asked or new) else ""
+        now = TrainingMemory(spec_hash, requested, news or memory.offered)
+        after = last_run.run_id if last_run and (asked or news) else ""
         return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested} {after}")
-    memory = replace(memory, requested=requested)
+    offered = memory.offered if news else None  # what becomes news again is taken over again
+    memory = replace(memory, requested=requested, offered=offered)
     if lost is not None and not held:
         return TrainingPlan(memory, cause=f"{this} lost {lost.version} {_after_success(last_run)}")
     return TrainingPlan(memory)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from perennial_core.errors import shortened
 from perennial_core.identity import Version
-from perennial_core.promotion import Withheld
 from perennial_core.registry import Answer, RunOutcome
 from perennial_operator.decide.rollout import Attempt, LiveDeployment, Phase
 from perennial_operator.decide.trial_record import Trial, TrialState
@@ -73,8 +72,8 @@ def trained(state: ModelState) -> Condition:
 def _before_the_first_run(state: ModelState) -> Condition:
     if state.running:
         return Condition("Trained", "False", "Running", "the first run is under way")
-    if isinstance(state.source, Withheld):
-        return Condition("Trained", "False", "WaitsForSource", state.source.reason)
+    if state.source is not None and state.source.withheld is not None:
+        return Condition("Trained", "False", "WaitsForSource", state.source.withheld)
     return Condition("Trained", "False", "NoRun", "no run has ended yet")
 
 
@@ -177,8 +176,10 @@ def _why_no_version(state: ModelState) -> str:
         return f"no version is approved yet; {gated(state).message}"
     if state.last_run is not None and state.last_run.outcome is RunOutcome.FAILED:
         return f"no version is published yet; the last run failed: {state.last_run.message}"
-    if isinstance(state.source, Withheld):
-        return f"no version is taken over yet: {state.source.reason}"
+    if state.source is not None and state.source.withheld is not None:
+        return f"no version is taken over yet: {state.source.withheld}"
+    if state.last_run is not None and state.last_run.outcome is RunOutcome.SKIPPED:
+        return f"no version is published yet: {state.last_run.message}"
     return "no version is published yet"
 
 
