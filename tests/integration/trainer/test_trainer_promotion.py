@@ -345,7 +345,10 @@ async def test_columns_that_the_model_does_not_take_do_not_matter(pair: Environm
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ({"features": ["note"]}, r"spec\.training\.data has no feature 'x', which version 1 of"),
+        (
+            {"features": ["note"]},
+            r"promotion\.from\.data has no feature 'x', which version 1 of",
+        ),
         ({"target": "note"}, r"target column 'note' holds text"),
         ({"checks": {"minRows": 101}}, r"100 rows, fewer than spec\.training\.data\.checks"),
     ],

@@ -52,8 +52,8 @@ def read_own_rows(data: DataSpec, manifest: Manifest, settings: TrainerSettings)
     gone = [name for name in needed if name not in rows.features]
     if gone:
         raise DataError(
-            f"{rows.name}: spec.training.data has no feature {', '.join(map(repr, gone))}, which"
-            f" version {manifest.version} of {manifest.model} takes"
+            f"{rows.name}: spec.promotion.from.data has no feature {', '.join(map(repr, gone))},"
+            f" which version {manifest.version} of {manifest.model} takes"
         )
     if data.features is None:
         rows = replace(rows, features=needed).with_wanted_columns()

@@ -16,6 +16,7 @@ from perennial_core.order import PromotionOrder
 from perennial_core.promotion import (
     Evidence,
     Served,
+    Withheld,
     evidence_from,
     is_taken_over,
     lacks_evidence_there_is,
@@ -47,8 +48,8 @@ async def promote(start: Start[PromotionOrder], registry: Registry) -> Version |
     order = start.order
     async with open_source(order.promotion, registry) as source:
         found = await source.find(order.key)
-        if isinstance(found, str):
-            await record_skip(start, registry, found)
+        if isinstance(found, Withheld):
+            await record_skip(start, registry, found.reason)
             return None
         _refuse_circle(order, found)
         check_task(order.gate, found.manifest.task)
@@ -66,8 +67,8 @@ async def promote(start: Start[PromotionOrder], registry: Registry) -> Version |
 
 def _refuse_circle(order: PromotionOrder, found: Found) -> None:
     """Refuse a version that came from this model: the two would hand it to each other for ever."""
-    known = found.manifest.promoted_from
-    if known is not None and known.model == order.model and found.origin.registry is None:
+    known, here = found.manifest.promoted_from, found.origin.registry is None
+    if known is not None and here and (known.model, known.registry) == (order.model, None):
         raise SpecError(
             f"spec.promotion.from: {found.origin} is version {known.version} of this model itself;"
             " the two take from each other"

@@ -37,7 +37,7 @@ class Source:
     host: str | None
     """Host and port of its registry, when that is not the target's own."""
 
-    async def find(self, target: ModelKey) -> Found | str:
+    async def find(self, target: ModelKey) -> Found | Withheld:
         """Return the version to take over, or why there is none yet.
 
         Raises:
@@ -49,7 +49,7 @@ class Source:
         if isinstance(offered, Withheld):
             if offered.refused:
                 raise SpecError(offered.reason)
-            return offered.reason
+            return offered
         with self._named():
             manifest = await self.registry.manifest(self.spec.key, offered.version)
             origin = provenance(manifest, offered.decision, self.host)
