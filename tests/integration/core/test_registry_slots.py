@@ -13,6 +13,7 @@ from serving import APPROVAL
 from perennial_core.identity import ModelKey, Version, digest_of
 from perennial_core.registry import Failure, Registry, Run, RunOutcome, Serving
 from perennial_core.registry.keys import EVENTS, ModelKeys
+from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.settings import RegistrySettings
 
 _LINE = re.compile(r"^[\d.]+ \[\d+ (?P<who>[^\]]+)\] (?P<command>.*)$")
@@ -42,6 +43,8 @@ async def use_everything(registry: Used, key: ModelKey) -> None:
     await registry.set_serving(key, Serving(version=Version(4), digest=digest_of(b"c")))
     await registry.ping()
     await registry.latest(key)
+    await registry.latest_manifest(key)
+    await registry.allow(key, [PromotionTarget(namespace="production")])
     await registry.serving(key)
     await registry.record_failure(
         key, Version(1), Failure(reason="Deadline", message="late", at=NOW)
