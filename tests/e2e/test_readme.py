@@ -8,41 +8,16 @@ targets that CI runs itself or that need Docker: they must exist.
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import kubectl
 import pytest
-from e2e.installation import REPOSITORY, Installation
+from e2e.documents import blocks, marked_blocks, shell
+from e2e.installation import Installation
 
 RENDER = "helm template --kube-version 1.31.0"
-BLOCK = re.compile(r"(?:<!-- run: (\w+) -->\n)?```sh\n(.*?)```", re.DOTALL)
-
-
-def blocks(*ways: str) -> list[str]:
-    text = (REPOSITORY / "README.md").read_text()
-    return [commands for way, commands in BLOCK.findall(text) if way in ways]
-
-
-def shell(
-    commands: str, environment: dict[str, str], seconds: float = 400, directory: Path = REPOSITORY
-) -> str:
-    """Run commands in one shell that stops at the first failure; returns what they printed."""
-    done = subprocess.run(
-        ["bash", "-ec", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"],
-        cwd=directory,
-        env=os.environ | environment,
-        text=True,
-        capture_output=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
-    return done.stdout
+README = "README.md"
 
 
 @pytest.fixture
@@ -58,18 +33,17 @@ def in_namespace(namespace: str, tmp_path: Path) -> dict[str, str]:
 
 def test_every_block_says_how_it_is_run() -> None:
     known = {"local", "elsewhere", "dry", "cluster", "forwarded", "command", "template"}
-    text = (REPOSITORY / "README.md").read_text()
-    assert {way for way, _ in BLOCK.findall(text)} == known
+    assert {way for way, _ in marked_blocks(README)} == known
 
 
 def test_the_targets_exist() -> None:
-    for commands in blocks("local", "elsewhere", "dry"):
+    for commands in blocks(README, "local", "elsewhere", "dry"):
         for line in commands.splitlines():
             shell(f"make -n {shlex.split(line, comments=True)[1]}", {})
 
 
 def test_what_eks_gets_can_be_rendered(cluster: object) -> None:
-    (commands,) = blocks("template")
+    (commands,) = blocks(README, "template")
     commands = commands.replace("kubectl create ", "kubectl create --dry-run=client -o name ")
     printed = shell(commands.replace("helm upgrade --install", RENDER), {})
     assert "namespace/perennial" in printed
@@ -83,14 +57,13 @@ def test_the_commands_for_a_cluster_work(
     # Who types gives the port-forward a moment.
     printed = [
         shell(commands.replace(" &\n", " & sleep 3\n"), in_namespace)
-        for commands in blocks("cluster", "forwarded")
+        for commands in blocks(README, "cluster", "forwarded")
     ]
     assert "linear   True" in printed[0]
     assert '"prediction"' in printed[1]
     assert '"predictions"' in printed[1]
     assert "Conditions:" in printed[2]
-    (commands,) = blocks("command")
-    on_path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    told = shell(commands, in_namespace | on_path, directory=tmp_path)
+    (commands,) = blocks(README, "command")
+    told = shell(commands, in_namespace, folder=tmp_path)
     assert "version 1 serves; " in told
     assert "is published as version" in told
