@@ -73,7 +73,8 @@ class Rollouts:
         its Deployment, and about a trial unless that is not known now."""
         memory = rollout_memory(model)
         registry = await self._read(model, memory, problems)
-        live, look = await self.live(model, problems), await self._trials.look(model, memory)
+        live = await self.live(model, problems)
+        look = await self._trials.look(model, memory, problems)
         plan, trial = self._plan(model, memory, registry, live, look)
         failed = await self._failed(model, plan, trial)
         if failed is not None and await self._record_failure(model, *failed, problems):

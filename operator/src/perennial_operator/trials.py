@@ -31,6 +31,7 @@ from perennial_operator.kinds import DEPLOYMENT, SERVICE, Body, ObjectRef
 from perennial_operator.observe import answered_release, live_deployment, pod_problem
 from perennial_operator.pod_report import PodReport
 from perennial_operator.predictors import Predictors
+from perennial_operator.problems import Problems
 from perennial_operator.state import RegistryState
 
 
@@ -63,7 +64,9 @@ class Trials:
         self._predictors = predictors
         self._watches: dict[ModelKey, _Watch] = {}
 
-    async def look(self, model: PredictionModel, memory: RolloutMemory) -> Look | None:
+    async def look(
+        self, model: PredictionModel, memory: RolloutMemory, problems: Problems
+    ) -> Look | None:
         """Return how the pods of a trial do that is on; None: there is none to judge."""
         trial, proven = memory.trial, memory.proven
         if trial is None or proven is None or not trial.is_undecided:
@@ -74,7 +77,8 @@ class Trials:
         live = self._live(model, trial)
         ready = live is not None and _is_ready(live, model, trial, proven, pods)
         if ready:
-            await self._measure(model, trial, proven.release, watch)
+            with problems.of_cluster():
+                await self._measure(model, trial, proven.release, watch)
         now = time.monotonic()
         if ready or live is None:
             watch.waiting_since = now

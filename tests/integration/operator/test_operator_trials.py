@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from played_predictors import PlayedPredictors
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.errors import Outage
 from perennial_core.registry import Registry
+from perennial_operator.cluster import ClusterRefused
 from perennial_operator.kinds import DEPLOYMENT, MODEL_VERSION, SERVICE
 from perennial_operator.pod_report import PodReport
 
@@ -327,6 +328,45 @@ async def test_a_shadow_that_answers_otherwise_fails(
     failures = (await bench.registry.snapshot(bench.key())).failures
     assert failures[2].reason == "ShadowFailed"  # type: ignore[index]
     assert await bench.deployed() == 1
+
+
+async def test_pods_that_the_operator_may_not_list_hold_a_trial_up(
+    bench: Bench, kubelet: Kubelet, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await first_serves(bench, canary())
+
+    async def refuse(pods: Iterable[Body]) -> tuple[PodReport, ...]:
+        raise ClusterRefused("the API server refuses: pods is forbidden")
+
+    monkeypatch.setattr(bench.predictors, "reports", refuse)
+    await bench.publish()
+    model = await bench.until(is_true("Degraded"), "the pods are asked")
+
+    assert "pods is forbidden" in condition(model, "Degraded")["message"]
+    assert state_of_trial("Running")(model)
+    assert serves(1)(model)
+
+
+async def test_a_deployment_of_somebody_else_is_left_alone_and_its_name_told(
+    bench: Bench, kubelet: Kubelet, traffic: Traffic
+) -> None:
+    await first_serves(bench, canary())
+    theirs = await bench.live(DEPLOYMENT)
+    assert theirs is not None
+    metadata = {"name": "points-canary", "namespace": bench.namespace}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": theirs["spec"]["template"]["spec"]}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    await bench.cluster.create(DEPLOYMENT, {**body, "spec": spec})
+    await bench.publish()
+
+    model = await bench.until(is_true("Degraded"), "the trial has no place")
+
+    assert "points-canary exists and does not belong" in condition(model, "Degraded")["message"]
+    assert serves(1)(model)
+    found = await bench.live(DEPLOYMENT, "points-canary")
+    assert found is not None
+    assert found["spec"]["replicas"] == 0
 
 
 async def test_while_redis_is_down_a_trial_stands_still(
