@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 from chart_rendering import of_kind, render
 from kubernetes.aio import client, config
 from operator_bench import Bench, CountingCluster, Kubelet, running
+from operator_models import MINIMAL, Body, model_body
 
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.registry import Registry
@@ -87,7 +89,7 @@ def bench(
 
 
 @pytest.fixture(scope="module")
-def policy(crd: None) -> Iterator[None]:
+def policy(alone: None) -> Iterator[None]:
     """The chart's policies and the roles that go with it."""
     objects = render("--set", "rbac.userRoles=true")
     kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -99,8 +101,36 @@ def policy(crd: None) -> Iterator[None]:
     ]
     text = yaml.safe_dump_all(wanted)
     kubectl.kubectl("apply", "-f", "-", stdin=text)
+    for body in ANOTHERS_NAME:  # a policy is in force a little after it is stored
+        kubectl.until(partial(refusal, body), "denied request".__contains__, "it is refused")
     yield
     kubectl.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+
+
+ANOTHERS_NAME = (
+    model_body({**MINIMAL, "rollout": {"pinnedVersion": 1, "pinChangedBy": "nobody"}}),
+    {
+        "apiVersion": "perennial.dev/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {"name": "points-v1"},
+        "spec": {
+            "model": "points",
+            "version": 1,
+            "decision": {"verdict": "Approved", "by": "nobody"},
+        },
+    },
+)
+"""What each of the chart's policies refuses."""
+
+
+def refusal(body: Body) -> str:
+    """Return why the API server would not create an object; it stores none."""
+    body = {**body, "metadata": {**body["metadata"], "namespace": "default"}}
+    try:
+        kubectl.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
+    except kubectl.CommandFailed as error:
+        return str(error)
+    return ""
 
 
 @pytest.fixture
