@@ -121,8 +121,9 @@ class RolloutSpec(Part):
 
     strategy: Strategy = Strategy.ROLLING_UPDATE
     """RollingUpdate starts new pods for each version. HotSwap changes the version within the pods,
-    for models that are trained often. Canary and Shadow try a version beside the one that serves
-    first; a pin, a way back and the first version go without."""
+    for models that are trained often; a pod needs the memory of two for a moment. Canary and Shadow
+    try a version beside the one that serves first; a pin, a way back and the first version go
+    without."""
     canary: CanarySpec | None = None
     """With strategy Canary: its steps. By default 10 and then 50 percent, a minute each."""
     shadow: ShadowSpec | None = None
