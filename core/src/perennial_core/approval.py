@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from perennial_core.decisions import Rules, Ruling, State, rule
-from perennial_core.identity import ModelKey, Version
+from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Manifest
 from perennial_core.registry import Answer, Decision, Registry, RegistryRefused, Snapshot
 
@@ -16,7 +16,14 @@ GATE = "the gate"
 """Who approved what no person had to look at."""
 
 
-_OPEN = (State.CANDIDATE, State.AWAITING_APPROVAL)
+@dataclass(frozen=True)
+class Asked:
+    """What a person decided."""
+
+    decision: Decision
+    digest: Digest | None
+    """The artifact that they decided on. A registry that lost its data numbers anew, and what was
+    said of a version counts for no other of the same number."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,10 @@ async def judge(
     registry: Registry,
     key: ModelKey,
     snapshot: Snapshot,
+    manifests: Mapping[Version, Manifest],
     incumbent: Version | None,
     rules: Rules,
-    asked: Mapping[Version, Decision] = MappingProxyType({}),
+    asked: Mapping[Version, Asked] = MappingProxyType({}),
 ) -> Judgement:
     """Rule on all retained versions, and approve those that no person has to look at.
 
@@ -50,11 +58,12 @@ async def judge(
         registry: Where approvals are recorded.
         key: The model.
         snapshot: What the registry says of it.
+        manifests: Those of the retained versions.
         incumbent: The version that serves now.
         rules: What the spec says.
-        asked: What people decided; it counts for versions that await approval.
+        asked: What people decided while a version awaited approval. That they denied it counts
+            though the rules changed since; that they approved it, while it still awaits approval.
     """
-    manifests = await registry.manifests(key, snapshot.versions)
 
     def rulings(decisions: Mapping[Version, Decision]) -> dict[Version, Ruling]:
         return rule(
@@ -67,13 +76,25 @@ async def judge(
 
     decisions, problem = dict(snapshot.decisions), None
     for version, ruling in rulings(decisions).items():
-        decision = _approval(ruling) if ruling.approvable else asked.get(version)
-        if decision is not None and ruling.state in _OPEN:
+        if version in decisions:
+            continue
+        decision = _due(ruling, asked.get(version), manifests[version].digest)
+        if decision is not None:
             try:
                 decisions[version] = await registry.decide(key, version, decision)
             except RegistryRefused as error:  # such as a full Redis, in which old versions can go
                 problem = str(error)
     return Judgement(manifests, rulings(decisions), decisions, problem)
+
+
+def _due(ruling: Ruling, asked: Asked | None, digest: Digest) -> Decision | None:
+    """Return the decision that is to be recorded now on an undecided version."""
+    said = asked.decision if asked is not None and asked.digest == digest else None
+    if said is not None and said.verdict is Answer.DENIED:
+        return said
+    if ruling.approvable:
+        return _approval(ruling)
+    return said if ruling.state is State.AWAITING_APPROVAL else None
 
 
 def _approval(ruling: Ruling) -> Decision:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from perennial_core.approval import judge
+from perennial_core.approval import Asked, judge
 from perennial_core.decisions import Rules, choose
 from perennial_core.errors import Outage, UserError
 from perennial_core.identity import Version
-from perennial_core.registry import Decision, Registry
+from perennial_core.manifest import Manifest
+from perennial_core.registry import Registry
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import RolloutMemory
@@ -28,7 +29,7 @@ class RegistryReader:
         return time.monotonic() - self._answering_since >= seconds
 
     async def read(
-        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Decision]
+        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Asked]
     ) -> RegistryState:
         """Return the state of a model's registry, in which what people decided is recorded.
 
@@ -43,22 +44,22 @@ class RegistryReader:
             raise
 
     async def _read(
-        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Decision]
+        self, model: PredictionModel, memory: RolloutMemory, asked: Mapping[Version, Asked]
     ) -> RegistryState:
-        key, proven, pin = model.key, memory.proven, memory.pin
-        incumbent = proven.release.version if proven else None
+        key, pin = model.key, memory.pin
         snapshot = await self._registry.snapshot(key)
+        manifests = await self._registry.manifests(key, snapshot.versions)
+        incumbent = _incumbent(memory, manifests)
         rules = Rules.of(model.spec)
-        judgement = await judge(self._registry, key, snapshot, incumbent, rules, asked)
+        judgement = await judge(self._registry, key, snapshot, manifests, incumbent, rules, asked)
         choice = choose(
-            retained=judgement.manifests,
+            retained=manifests,
             decisions=judgement.decisions,
             failures=snapshot.failures,
             incumbent=incumbent,
             pinned=pin.version if pin else None,
             generation=pin.generation if pin else 0,
         )
-        manifests = judgement.manifests
         target = manifests.get(choice.version) if choice.version else None
         return RegistryState(
             snapshot=snapshot,
@@ -67,3 +68,12 @@ class RegistryReader:
             latest=manifests.get(snapshot.latest) if snapshot.latest else None,
             target=Release(target.version, target.digest) if target else None,
         )
+
+
+def _incumbent(memory: RolloutMemory, manifests: Mapping[Version, Manifest]) -> Version | None:
+    """Return the version that serves, unless the registry, which lost its data and numbers anew,
+    has another of the same number: that one has yet to earn its place."""
+    if memory.proven is None:
+        return None
+    version, digest = memory.proven.release.version, memory.proven.release.digest
+    return version if version not in manifests or manifests[version].digest == digest else None

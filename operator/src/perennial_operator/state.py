@@ -72,9 +72,9 @@ class RegistryState:
 
     def retains(self, release: Release) -> bool:
         """Return whether pods can load the release."""
-        if self.target is not None and self.target.version == release.version:
-            return self.target == release  # a registry that lost its data numbers anew
-        return release.version in self.snapshot.versions
+        manifest = self.judgement.manifests.get(release.version)
+        # a registry that lost its data numbers anew
+        return manifest is not None and manifest.digest == release.digest
 
 
 @dataclass(frozen=True)

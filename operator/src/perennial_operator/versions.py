@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from perennial_core.approval import Judgement
-from perennial_core.identity import ModelKey, Version
+from perennial_core.approval import Asked, Judgement
+from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.registry import Answer, Decision
 from perennial_core.report import version_status
 from perennial_core.resource import PredictionModel
@@ -54,8 +54,7 @@ class Versions:
         AWAITING_APPROVAL.labels(key.namespace, key.name).set(len(judgement.awaiting))
         for version in kept:
             with problems.of_cluster():
-                await self._applier.apply(key, [build_model_version(model, version)])
-                await self._report(model, judgement, version)
+                await self._mirror(model, judgement, version)
         names = {version_name(key.name, version) for version in kept}
         for body in self._cache.owned_of_kind(key, MODEL_VERSION.name):
             if body["metadata"]["name"] not in names:
@@ -66,10 +65,22 @@ class Versions:
         with suppress(KeyError):
             AWAITING_APPROVAL.remove(key.namespace, key.name)
 
-    async def _report(self, model: PredictionModel, judgement: Judgement, version: Version) -> None:
+    async def _mirror(self, model: PredictionModel, judgement: Judgement, version: Version) -> None:
+        live = self._live(model, version)
+        if live is not None and _digest(live) not in (None, judgement.manifests[version].digest):
+            # of another version that had this number; with it goes what was decided on that
+            await self._applier.delete(model.key, live)
+            return
+        await self._applier.apply(model.key, [build_model_version(model, version)])
+        await self._report(model, judgement, version)
+
+    def _live(self, model: PredictionModel, version: Version) -> Body | None:
         name = version_name(model.metadata.name, version)
         ref = ObjectRef(MODEL_VERSION.name, model.metadata.namespace, name)
-        live = self._cache.owned(model.key, ref)
+        return self._cache.owned(model.key, ref)
+
+    async def _report(self, model: PredictionModel, judgement: Judgement, version: Version) -> None:
+        live = self._live(model, version)
         if live is None:
             return
         status = version_status(
@@ -92,18 +103,28 @@ class Versions:
                 await self._reporter.tell(model, event)
 
 
-def asked_decisions(bodies: Collection[Body], model: PredictionModel) -> Mapping[Version, Decision]:
+def asked_decisions(bodies: Collection[Body], model: PredictionModel) -> Mapping[Version, Asked]:
     """Return what people decided in a model's own ModelVersions."""
     return {
-        Version(body["spec"]["version"]): Decision(
-            verdict=Answer(decision["verdict"]),
-            by=decision["by"],
-            reason=decision.get("reason") or "no reason was given",
-            at=datetime.now(UTC),
-        )
+        Version(body["spec"]["version"]): Asked(_decision(decision), _digest(body))
         for body in bodies
         if (decision := body["spec"].get("decision"))
         # by the model's name the policy asked whether its author may decide
         and body["spec"]["model"] == model.metadata.name
         and is_owned_by(body, model.metadata.uid)
     }
+
+
+def _decision(said: Body) -> Decision:
+    return Decision(
+        verdict=Answer(said["verdict"]),
+        by=said["by"],
+        reason=said.get("reason") or "no reason was given",
+        at=datetime.now(UTC),
+    )
+
+
+def _digest(body: Body) -> Digest | None:
+    """Return the artifact that a ModelVersion tells of; None: it tells nothing yet."""
+    digest = body.get("status", {}).get("digest")
+    return None if digest is None else Digest(digest)

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from perennial_core.approval import GATE, Judgement, judge
+from perennial_core.approval import GATE, Asked, Judgement, judge
 from perennial_core.decisions import Rules, State, choose
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Metrics
@@ -159,8 +159,13 @@ class ApprovalMachine(RuleBasedStateMachine):
 
     def _judge(self) -> Judgement:
         snapshot = self.loop.run(self.registry.snapshot(self.key))
-        judging = judge(self.registry, self.key, snapshot, self.incumbent, self.spec, self.asked)
-        judgement = self.loop.run(judging)
+        manifests = self.loop.run(self.registry.manifests(self.key, snapshot.versions))
+        asked = {
+            v: Asked(said, manifests[v].digest) for v, said in self.asked.items() if v in manifests
+        }
+        judgement = self.loop.run(
+            judge(self.registry, self.key, snapshot, manifests, self.incumbent, self.spec, asked)
+        )
         for version in judgement.decisions.keys() - snapshot.decisions.keys():
             self._note(version, judgement.decisions[version])
         self.waiting = set(judgement.awaiting)
@@ -175,6 +180,11 @@ class ApprovalMachine(RuleBasedStateMachine):
         if decision.by == GATE:
             assert passes
             assert self.spec.approval is Approval.AUTOMATIC
+            assert self.asked.get(version) is None or (
+                self.asked[version].verdict is Answer.APPROVED
+            )
+        elif decision.verdict is Answer.DENIED:
+            assert decision == self.asked[version]
         else:
             assert decision == self.asked[version]
             assert passes or self.spec.gate.on_failure is OnFailure.REVIEW

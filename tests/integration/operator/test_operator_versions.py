@@ -16,7 +16,13 @@ from prometheus_client import REGISTRY
 from perennial_core.identity import Version
 from perennial_core.registry import Answer
 from perennial_operator.cluster import ClusterRefused, ObjectInvalid
-from perennial_operator.kinds import EVENT, MODEL_VERSION, PREDICTION_MODEL, ObjectRef
+from perennial_operator.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    MODEL_VERSION,
+    PREDICTION_MODEL,
+    ObjectRef,
+)
 
 pytestmark = [needs_helm, pytest.mark.usefixtures("policy")]
 
@@ -170,6 +176,78 @@ async def test_a_changed_gate_lets_a_rejected_version_through_without_a_run(
     assert await state(bench) == "Rejected"
     await bench.change({"spec": {"gate": {"metrics": [{"name": "r2", "min": "0.8"}]}}})
     await bench.until(serves(1), "version 1 serves")
+
+
+async def test_a_registry_that_numbers_anew_gives_nobody_the_place_of_the_version_that_serves(
+    bench: Bench, kubelet: Kubelet, users: None
+) -> None:
+    await bench.apply(MANUAL)
+    await bench.publish()
+    await bench.settle()
+    decide(bench, "alice")
+    await bench.until(serves(1), "version 1 serves")
+    before = await bench.live(DEPLOYMENT)
+    assert before is not None
+    await bench.registry.purge(bench.key())
+    await bench.publish(content=b"anew")
+
+    await bench.settle()
+
+    after = await bench.live(DEPLOYMENT)
+    assert after is not None
+    assert after["spec"]["template"] == before["spec"]["template"]
+    assert (await bench.registry.snapshot(bench.key())).decisions == {}
+    assert await state(bench) == "AwaitingApproval"
+    decide(bench, "alice")
+    manifest = await bench.registry.manifest(bench.key(), Version(1))
+    model = await bench.until(serves(1), "what was approved anew serves")
+    while model["status"]["serving"]["digest"] != manifest.digest:
+        model = await bench.settle()
+
+
+async def test_a_decision_counts_for_no_other_version_of_the_same_number(
+    bench: Bench, users: None
+) -> None:
+    await bench.apply(MANUAL)
+    await bench.publish()
+    await bench.settle()
+    decide(bench, "alice")
+    # before the operator sees it the registry goes back to what it was, and another version comes
+    await bench.registry.purge(bench.key())
+    await bench.publish(content=b"anew")
+
+    await bench.settle()
+
+    assert (await bench.registry.snapshot(bench.key())).decisions == {}
+    assert await state(bench) == "AwaitingApproval"
+    body = await version(bench)
+    assert body is not None
+    assert "decision" not in body["spec"]
+    decide(bench, "alice", verdict="Denied")
+    await bench.settle()
+    assert await state(bench) == "Denied"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rollout": {"approval": "Automatic"}},
+        {"gate": {"metrics": [{"name": "r2", "min": "0.95"}]}},
+    ],
+    ids=["approval", "gate"],
+)
+async def test_what_a_person_denied_stays_denied_though_the_rules_changed_before_it_was_seen(
+    bench: Bench, users: None, change: Body
+) -> None:
+    await bench.apply(MANUAL)
+    await bench.publish()
+    await bench.settle()
+    decide(bench, "alice", verdict="Denied")
+    await bench.change({"spec": change})
+
+    await bench.settle()
+
+    assert await state(bench) == "Denied"
 
 
 async def test_which_version_it_is_never_changes(bench: Bench) -> None:

@@ -39,8 +39,13 @@ from perennial_operator.report.versions import told_of_trial
 from perennial_operator.state import ModelState, Problem, RegistryState, Trouble
 
 THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
-V3 = Release(Version(3), Digest("sha256:" + "3" * 64))
-V4 = Release(Version(4), Digest("sha256:" + "4" * 64))
+
+
+def release_of(version: int) -> Release:
+    return Release(Version(version), Digest(f"sha256:{str(version) * 64:.64}"))
+
+
+V3, V4 = release_of(3), release_of(4)
 TEMPLATE: Body = {"metadata": {}, "spec": {}}
 PROVEN = Attempt(TEMPLATE, V3)
 MEMORY = RolloutMemory(PROVEN)
@@ -69,7 +74,11 @@ def registry(
         last_run=None,
     )
     choice = Choice(target.version if target else None, problem)
-    manifests = {Version(version): body.numbered(Version(version)) for version in versions}
+    manifests = {}
+    for release in map(release_of, versions):
+        there = target if target and target.version == release.version else release
+        named = body.model_copy(update={"digest": there.digest})
+        manifests[there.version] = named.numbered(there.version)
     judgement = Judgement(manifests, {}, snapshot.decisions)
     manifest = manifests.get(Version(latest)) if latest else None
     return RegistryState(snapshot, judgement, choice, manifest, target)

@@ -120,10 +120,18 @@ def test_what_people_decided_is_read_from_the_models_own_versions() -> None:
         asked(5, approved, model="another"),
     ]
     found = asked_decisions(bodies, read_model())
-    assert {version: (it.verdict, it.by, it.reason) for version, it in found.items()} == {
+    said = {version: it.decision for version, it in found.items()}
+    assert {version: (it.verdict, it.by, it.reason) for version, it in said.items()} == {
         2: (Answer.APPROVED, "alice", "looked at it"),
         3: (Answer.DENIED, "bob", "no reason was given"),
     }
+
+
+def test_a_decision_is_on_the_artifact_that_the_version_told_of() -> None:
+    body = asked(2, {"verdict": "Denied", "by": "bob"})
+    found = asked_decisions([{**body, "status": {"digest": MANIFEST.digest}}], read_model())
+    assert found[Version(2)].digest == MANIFEST.digest
+    assert asked_decisions([body], read_model())[Version(2)].digest is None
 
 
 def test_a_model_version_is_named_after_its_model_and_holds_no_decision() -> None:

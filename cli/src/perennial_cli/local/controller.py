@@ -120,8 +120,9 @@ class Controller:
 
     async def _judge(self, snapshot: Snapshot) -> Judgement:
         model = self._watched.current.model
-        rules = Rules.of(model.spec)
-        return await judge(self._registry, model.key, snapshot, self._incumbent(snapshot), rules)
+        manifests = await self._registry.manifests(model.key, snapshot.versions)
+        incumbent, rules = self._incumbent(snapshot), Rules.of(model.spec)
+        return await judge(self._registry, model.key, snapshot, manifests, incumbent, rules)
 
     def _tell_rulings(self, judgement: Judgement, incumbent: Version | None) -> None:
         """Tell once of each version that may not serve, or not yet."""
@@ -188,6 +189,8 @@ class Controller:
 
     def _incumbent(self, snapshot: Snapshot) -> Version | None:
         serving = _serving(snapshot)
+        if serving is None:  # also when the registry lost its data, and numbers anew
+            return None
         return self._rollout.incumbent or (None if serving in snapshot.failures else serving)
 
     def _choose(self, snapshot: Snapshot, judgement: Judgement) -> Choice:

@@ -36,13 +36,18 @@ class Seen:
         failed = serving is not None and serving.version in self.snapshot.failures
         return None if serving is None or failed else serving.version
 
+    @property
+    def incumbent(self) -> Version | None:
+        """The same, where the registry knows of it: one that lost its data numbers anew."""
+        return None if self.snapshot.serving is None else self.serving
+
     def rulings(self) -> dict[Version, Ruling]:
         """Return what is to be said of each version, newest first."""
         return rule(
             manifests=self.manifests,
             decisions=self.snapshot.decisions,
             failures=self.snapshot.failures,
-            incumbent=self.serving,
+            incumbent=self.incumbent,
             rules=Rules.of(self.local.model.spec),
         )
 
@@ -53,7 +58,7 @@ class Seen:
             retained=self.manifests,
             decisions=self.snapshot.decisions,
             failures=self.snapshot.failures,
-            incumbent=self.serving,
+            incumbent=self.incumbent,
             pinned=None if pinned is None else Version(pinned),
             generation=self.local.generation,
         )
