@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,16 @@ class Matching:
         if re.fullmatch(self.pattern, text) is None:
             raise ValueError(f"{text!r} is not {self.expected}")
         return text
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """Return a name that stands there twice; None: there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 _PLAINLY = {

@@ -186,6 +186,21 @@ def test_every_field_is_read() -> None:
             "spec.gate.metrics.0.min: '0,8'",
         ),
         ("spec.gate", {"metrics": [{"name": "r2"}]}, "spec.gate.metrics.0: give at least one of"),
+        (
+            "spec.gate",
+            {"metrics": [{"name": "r2", "min": "10", "max": "9.5"}]},
+            "spec.gate.metrics.0: min must not be above max",
+        ),
+        (
+            "spec.gate",
+            {"metrics": [{"name": "r2", "min": "0"}, {"name": "r2", "max": "1"}]},
+            "spec.gate: metrics: 'r2' stands there twice",
+        ),
+        (
+            "spec.gate.examples",
+            [{"inputs": {}, "expected": float("nan")}],
+            "spec.gate.examples.0.expected: must be a finite number, not nan",
+        ),
         ("spec.gate", {"drift": {}}, "spec.gate.drift.max: this field is required"),
         ("spec.gate", {"drift": {"max": "-1"}}, "spec.gate.drift.max: '-1' is not a decimal"),
         ("spec.gate.examples", [{"expected": 1}], "spec.gate.examples.0.inputs: this field is"),
@@ -226,6 +241,7 @@ STEPS = {"steps": [{"name": "fit", **CLASS}]}
     ("path", "value", "expected"),
     [
         ("data", {**FILE, "features": ["x", "y"]}, "must not contain the target column 'y'"),
+        ("data", {**FILE, "features": ["x", "x"]}, "features: 'x' stands there twice"),
         ("data", {**FILE, "volume": {}}, "exactly one of persistentVolumeClaim and configMap"),
         ("data", {**FILE, "volume": {**VOLUME, **CLAIM}}, "exactly one of"),
         ("data", {"uri": "https://h/p", "target": "y", "volume": VOLUME}, "only a file: uri"),
@@ -278,7 +294,7 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
         *("estimator", "estimator.params", "env", "metrics", "checks"),
         *("rollout.canary", "rollout.shadow", "training", "promotion.from"),
     }
-    assert len(messages) == 19
+    assert len(messages) == 20
 
 
 FROM = {"namespace": "staging", "name": "points"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import Any
 
 import yaml
@@ -32,7 +33,28 @@ class _KubernetesLoader(yaml.SafeLoader):
         if anchor is not None and node.style is None and node.value == "":
             line = node.start_mark.line + 1
             raise UserError(f"line {line}: an anchor of nothing;{_in_quotes(node.start_mark)}")
+        _refuse_half_characters(node)
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError):  # PyYAML's own, of a tag's constructor
+            kind = node.tag.rpartition(":")[2]
+            raise UserError(
+                f"line {node.start_mark.line + 1}: {reprlib.repr(node.value)} is no {kind} that"
+                " can be read; put it in quotes if it is a text"
+            ) from None
+
+
+def _refuse_half_characters(node: yaml.ScalarNode) -> None:
+    try:
+        node.value.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"line {node.start_mark.line + 1}: \\ud800 to \\udfff are halves of characters; write"
+            " the character itself"
+        ) from None
 
 
 def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
@@ -68,6 +90,8 @@ def documents(text: str) -> list[Any]:
         raise UserError(_explained(error, text)) from None
     except yaml.YAMLError as error:
         raise UserError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise UserError("lists and mappings stand in each other too deep to be read") from None
 
 
 _UNCLOSED = ("found unexpected end of stream", "found unexpected document separator")

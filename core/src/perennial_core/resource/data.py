@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, Fraction, ObjectName, Part, rule
 from perennial_core.resource.gate import Number
-from perennial_core.validation import Matching
+from perennial_core.validation import Matching, repeated
 
 DATA_MOUNT = "/data"
 """Where ``volume`` is mounted in the trainer's container."""
@@ -148,9 +148,7 @@ class Checks(Part):
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
-        names = [column.name for column in self.columns]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
+        if (twice := repeated(column.name for column in self.columns)) is not None:
             raise ValueError(f"columns: {twice!r} stands there twice")
         return self
 
@@ -231,6 +229,12 @@ class DataSpec(Part):
     def _target_is_no_feature(self) -> Self:
         if self.features is not None and self.target in self.features:
             raise ValueError(f"features: must not contain the target column {self.target!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_named_once(self) -> Self:
+        if (twice := repeated(self.features or ())) is not None:
+            raise ValueError(f"features: {twice!r} stands there twice")
         return self
 
     @model_validator(mode="after")

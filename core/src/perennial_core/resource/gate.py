@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, rule
-from perennial_core.validation import Matching
+from perennial_core.validation import Matching, repeated
 
 Number = Annotated[
     str,
@@ -34,6 +35,8 @@ Scorer = Annotated[
 def _is_scalar(value: object) -> object:
     if not isinstance(value, str | int | float | bool):
         raise ValueError("must be a number, a text, true or false")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"must be a finite number, not {value}")
     return value
 
 
@@ -58,7 +61,11 @@ class MetricGate(Part):
                 rule(
                     "has(self.min) || has(self.max) || has(self.maxRegression)",
                     "metrics: give at least one of min, max and maxRegression",
-                )
+                ),
+                rule(
+                    "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+                    "metrics: min must not be above max",
+                ),
             ]
         }
     )
@@ -76,6 +83,12 @@ class MetricGate(Part):
     def _has_a_bound(self) -> Self:
         if self.min is self.max is self.max_regression is None:
             raise ValueError("give at least one of min, max and maxRegression")
+        return self
+
+    @model_validator(mode="after")
+    def _min_is_not_above_max(self) -> Self:
+        if self.min is not None and self.max is not None and float(self.min) > float(self.max):
+            raise ValueError("min must not be above max")
         return self
 
 
@@ -119,3 +132,9 @@ class GateSpec(Part):
     on_failure: OnFailure = OnFailure.REJECT
     """Reject a candidate that fails, or have a person Review it. What cannot be decided for want of
     evidence is always reviewed."""
+
+    @model_validator(mode="after")
+    def _metrics_are_named_once(self) -> Self:
+        if (twice := repeated(metric.name for metric in self.metrics)) is not None:
+            raise ValueError(f"metrics: {twice!r} stands there twice")
+        return self
