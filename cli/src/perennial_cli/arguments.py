@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
 
 from perennial_cli.completion import complete_model, complete_version
+from perennial_core.identity import NAME_PATTERN, NAME_WORDS
 
 
 def model_argument(**more: Any) -> Any:
     """Return the argument that names a model."""
-    return typer.Argument(metavar="MODEL", help="Its name.", autocompletion=complete_model, **more)
+    return typer.Argument(
+        metavar="MODEL", help="Its name.", callback=_name, autocompletion=complete_model, **more
+    )
+
+
+def _name(given: str | None) -> str | None:
+    """Refuse what no model can be called, and what kubectl would take for an option."""
+    if given is None or re.fullmatch(NAME_PATTERN, given):
+        return given
+    raise typer.BadParameter(f"{given!r} is not {NAME_WORDS}")
 
 
 def version_option(*names: str, help: str = "Which version.", **more: Any) -> Any:

@@ -39,10 +39,11 @@ class Import:
     @property
     def run_id(self) -> str:
         """The same for the same bundle, spec and examples: a repeated import is one version."""
+        manifest = self.bundle.manifest.model_dump(mode="json")
         asked = [example.to_json() for example in self.model.spec.gate.examples]
         source = self.origin.model_dump(mode="json")
         content = {"from": source, "spec": self.spec_hash, "examples": asked}
-        return f"import-{short_hash({**content, 'digest': self.bundle.manifest.digest})}"
+        return f"import-{short_hash({**content, 'manifest': manifest})}"
 
 
 def prepare(bundle: Bundle, model: PredictionModel) -> Import:

@@ -21,7 +21,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from perennial_core.errors import UserError
-from perennial_core.identity import Digest, digest_of
+from perennial_core.identity import Digest, ModelKey, digest_of
 from perennial_core.manifest import Manifest, Record
 from perennial_core.registry import Decision
 from perennial_core.validation import describe
@@ -82,10 +82,24 @@ def read_bundle(folder: Path) -> Bundle:
     """
     sums = _checksums(folder)
     manifest = _record(Manifest, folder / MANIFEST, _verified(folder, MANIFEST, sums))
-    if not _DIGEST.fullmatch(manifest.digest):
-        raise UserError(f"{folder / MANIFEST}: digest: {manifest.digest!r} is no SHA-256 digest")
+    _refuse_senseless(folder / MANIFEST, manifest)
     artifact = _artifact(folder, manifest.digest, sums)
+    if manifest.size != len(artifact):
+        text = f"size: {manifest.size}, and the artifact has {len(artifact)} bytes"
+        raise UserError(f"{folder / MANIFEST}: {text}; export the version again")
     return Bundle(manifest, artifact, _decision(folder, sums))
+
+
+def _refuse_senseless(file: Path, manifest: Manifest) -> None:
+    """Refuse what no registry would have said of a version."""
+    if not _DIGEST.fullmatch(manifest.digest):
+        raise UserError(f"{file}: digest: {manifest.digest!r} is no SHA-256 digest")
+    if manifest.version < 1:
+        raise UserError(f"{file}: version: must be at least 1, not {manifest.version}")
+    try:
+        ModelKey.parse(manifest.model)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
 
 
 def _refuse_occupied(folder: Path) -> None:

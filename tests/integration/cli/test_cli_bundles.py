@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import command
 import pytest
 from local_run import LocalRun, resource
 
-from perennial_core.bundle import read_bundle
+from perennial_core.bundle import read_bundle, write_bundle
 
 EXAMPLE = {"inputs": {"x": 10.0}, "expected": 23.0, "tolerance": "1"}
 
@@ -61,10 +62,21 @@ def test_what_was_proved_elsewhere_is_gated_and_approved_by_the_models_own_rules
         assert (again["version"], again["repeated"]) == (1, True)
         command.perennial("approve", *here, "--wait")
         assert run.version() == 1
+        changed = command.answer("import", str(with_other_scores(bundle, tmp_path)), *here)
+        assert (changed["version"], changed["repeated"]) == (2, False)
         shown = command.answer("show", *here)
         assert shown["promotedFrom"] == "tests/points v1 of a bundle"
         assert shown["digest"] == read_bundle(bundle).manifest.digest
         assert shown["manifest"]["promotedFrom"]["decision"]["by"] == "the gate"
+
+
+def with_other_scores(bundle: Path, directory: Path) -> Path:
+    """Return a bundle of the same version that tells otherwise of it."""
+    read = read_bundle(bundle)
+    metrics = read.manifest.metrics.model_copy(update={"candidate": {"r2": 1.0}})
+    manifest = read.manifest.model_copy(update={"metrics": metrics})
+    write_bundle(directory / "changed", replace(read, manifest=manifest))
+    return directory / "changed"
 
 
 def test_what_the_models_gate_refuses_never_serves(tmp_path: Path, bundle: Path) -> None:

@@ -172,3 +172,6 @@ def test_what_is_not_there_is_said_plainly(tmp_path: Path) -> None:
     told = command.refused("status", "--local", str(tmp_path / "missing.yaml"))
     assert "missing.yaml: No such file or directory" in told
     assert "goes without -n" in command.refused("status", *where(run), "-n", "shop")
+    for name in ("a/b", "--all", ""):
+        told = command.refused("versions", "--", name)
+        assert f"{name!r} is not at most 52 lower-case letters" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,26 @@ def test_a_file_that_no_checksum_vouches_for_is_named(folder: Path, name: str) -
     sums.write_text("".join(line for line in lines if name not in line))
     with pytest.raises(UserError, match=f"SHA256SUMS: does not list {name}"):
         read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"size": 5}, "size: 5, and the artifact has 12 bytes"),
+        ({"version": 0}, "version: must be at least 1, not 0"),
+        ({"model": "../points"}, "model '../points': expected namespace/name"),
+        ({"model": "a/b\x1b[31m"}, "expected namespace/name"),
+    ],
+)
+def test_a_manifest_that_no_registry_would_hold_is_refused(
+    folder: Path, said: dict[str, object], says: str
+) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **said}))
+    sum_again(folder)
+    with pytest.raises(UserError, match=re.escape(str(folder / "manifest.json"))) as refused:
+        read_bundle(folder)
+    assert says in str(refused.value)
 
 
 def test_an_artifact_under_the_name_of_another_is_refused(folder: Path) -> None:

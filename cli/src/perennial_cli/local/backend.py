@@ -78,7 +78,11 @@ class Local:
             reason=reason or "no reason was given",
             at=datetime.now(UTC),
         )
-        await self._visit.registry.decide(key, Version(version), decision)
+        standing = await self._visit.registry.decide(key, Version(version), decision)
+        if standing != decision:
+            verdict = standing.verdict
+            text = f"version {version} is {verdict.lower()} by {standing.by}: {standing.reason}"
+            raise UserError(f"{text}; a decision does not change")
         views = await self.versions(name)
         return next(view for view in views if view.version == version)
 
