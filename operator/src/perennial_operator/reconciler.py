@@ -213,6 +213,8 @@ class Reconciler:
         releases = [plan.attempt, plan.memory.proven]
         protected = {attempt.release.version for attempt in releases if attempt is not None}
         protected.update(registry.judgement.awaiting)
+        if plan.memory.pin is not None:
+            protected.add(plan.memory.pin.version)  # also while it is not held
         if registry.choice.version is not None:
             protected.add(registry.choice.version)
         if plan.memory.trial_on is not None:

@@ -253,6 +253,29 @@ async def test_history_keeps_what_serves_and_what_is_pinned(bench: Bench, kubele
     assert (await bench.registry.snapshot(bench.key())).versions == (1, 4, 5)
 
 
+def is_not_held(model: Body) -> bool:
+    return bool(condition(model, "Degraded").get("reason") == "PinNotHeld")
+
+
+async def test_history_keeps_what_is_pinned_also_where_the_pin_is_not_held(
+    bench: Bench, kubelet: Kubelet
+) -> None:
+    kubelet.is_broken = lambda pod: version_of(pod) == 2
+    short = {"historyLimit": 1, "progressDeadlineSeconds": 10}
+    await bench.apply(merged(IDLE, rollout=short))
+    await bench.publish()
+    await bench.until(serves(1), "version 1 serves")
+    await bench.publish()
+    await bench.change({"spec": {"rollout": {"pinnedVersion": 2}}})
+    await bench.until(is_not_held, "version 2 is given up", seconds=60)
+    for _ in range(2):
+        await bench.publish()
+
+    await bench.settle()
+
+    assert (await bench.registry.snapshot(bench.key())).versions == (1, 2, 4)
+
+
 async def test_a_registry_that_lost_its_data_is_reported_and_filled_again(
     bench: Bench, kubelet: Kubelet
 ) -> None:

@@ -262,6 +262,21 @@ async def test_two_models_do_not_hand_a_version_to_each_other_for_ever(pair: Env
         await back.promote()
 
 
+async def test_nor_do_three_of_them(pair: Environments) -> None:
+    third = ModelKey("third", pair.staging.name)
+    await pair.train()
+    await pair.allow()
+    await pair.promote(serve=True)
+    onward = Environments(pair.folder, pair.live, pair.live, pair.production, third)
+    await onward.allow()
+    await onward.promote(serve=True)
+    back = Environments(pair.folder, pair.live, pair.live, third, pair.staging)
+    await back.allow()
+    way = rf"they \({third}, {pair.production}\) take from each other"
+    with pytest.raises(SpecError, match=rf"version 1 of this model itself; {way}"):
+        await back.promote()
+
+
 async def test_the_examples_of_the_target_are_asked_and_bring_it_over_again(
     pair: Environments,
 ) -> None:

@@ -66,13 +66,18 @@ async def promote(start: Start[PromotionOrder], registry: Registry) -> Version |
 
 
 def _refuse_circle(order: PromotionOrder, found: Found) -> None:
-    """Refuse a version that came from this model: the two would hand it to each other for ever."""
-    known, here = found.manifest.promoted_from, found.origin.registry is None
-    if known is not None and here and (known.model, known.registry) == (order.model, None):
-        raise SpecError(
-            f"spec.promotion.from: {found.origin} is version {known.version} of this model itself;"
-            " the two take from each other"
-        )
+    """Refuse a version that came from this model, be it by way of others: they would hand it to
+    each other for ever."""
+    way, known = [found.origin.model], found.manifest.promoted_from
+    while known is not None and known.registry is found.origin.registry is None:
+        if known.model == order.model:
+            others = "the two" if len(way) == 1 else f"they ({', '.join(way)})"
+            raise SpecError(
+                f"spec.promotion.from: {found.origin} is version {known.version} of this model"
+                f" itself; {others} take from each other"
+            )
+        way.append(known.model)
+        known = known.promoted_from
 
 
 def _own_rows(start: Start[PromotionOrder], manifest: Manifest) -> OwnRows | None:
