@@ -40,6 +40,9 @@ def _run(name: str) -> None:
     except BrokenPipeError:  # of ``perennial run ... | head``
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+    except OSError as error:  # such as a full disk behind ``-o json > FILE``
+        _tell(f"{name}: {error}")
+        sys.exit(FAILED)
 
 
 def _tell(text: str) -> None:

@@ -146,7 +146,15 @@ def _of_example(number: int, example: Example, manifest: ManifestBody) -> Check:
 
 
 def _result(example: Example, manifest: ManifestBody) -> ExampleResult | None:
-    return next((item for item in manifest.examples if item.inputs == example.inputs), None)
+    return next((item for item in manifest.examples if _tells_of(item, example)), None)
+
+
+def _tells_of(result: ExampleResult, example: Example) -> bool:
+    """Return whether a result is that of an example; to a model 1 is not true."""
+    asked, inputs = result.inputs, example.inputs
+    return asked == inputs and all(
+        isinstance(asked[name], bool) is isinstance(value, bool) for name, value in inputs.items()
+    )
 
 
 def _is_expected(prediction: object, example: Example) -> bool:

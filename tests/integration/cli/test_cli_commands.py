@@ -175,3 +175,18 @@ def test_what_is_not_there_is_said_plainly(tmp_path: Path) -> None:
     for name in ("a/b", "--all", ""):
         told = command.refused("versions", "--", name)
         assert f"{name!r} is not at most 52 lower-case letters" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_plainly(running: LocalRun) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "perennial_cli", "status", *where(running), "-o", "json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -209,6 +209,12 @@ def test_a_regression_of_the_bound_itself_passes(before: float, bound: Any) -> N
         (gate(metrics=[{"name": "max_error", "min": "-1"}]), EVIDENCE, True),
         (example(1), EVIDENCE, True),
         (example(1), with_example(7), False),
+        (gate(examples=[{"inputs": {"x": True}, "expected": 7}]), with_example(7), True),
+        (
+            gate(examples=[{"inputs": {"x": True}, "expected": 7}]),
+            with_example(None, "feature 'x' must be true or false, not 1"),
+            True,
+        ),
         (gate(drift={"max": "1"}), EVIDENCE, False),
     ],
 )
