@@ -213,7 +213,7 @@ async def test_redis_that_comes_back_during_training_gets_the_version(
         own_redis.start()
         return train(*given)
 
-    monkeypatch.setattr("perennial_trainer.run.train", train_while_redis_restarts)
+    monkeypatch.setattr("perennial_trainer.in_memory.train", train_while_redis_restarts)
     start = Start(order(uri="sample://linear"), settings(tmp_path))
     async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
         assert await run(start, registry) == 1

@@ -80,6 +80,15 @@ def test_a_quoted_value_may_hold_delimiter_and_line_break(data: Path) -> None:
     assert values(rows, "x") == ["a,b\nc", "d"]
 
 
+@pytest.mark.parametrize("header", ["x,y", '"x","y"', '"x\nz",y'])
+def test_a_line_break_in_a_value_stands_wherever_a_file_is_divided_among_threads(
+    data: Path, header: str
+) -> None:
+    text = "\n".join(f'"{"a" * 97}\n{number}",{number}' for number in range(30_000))
+    rows = read(data, write(data, "points.csv", f"{header}\n{text}"))
+    assert values(rows, "y") == list(range(30_000))
+
+
 def test_what_pandas_takes_for_missing_is_missing(data: Path) -> None:
     rows = read(data, write(data, "points.csv", "t,x,y\nNA,nan,1\n,,2\nb,3,3\n"))
     assert values(rows, "t") == [None, None, "b"]

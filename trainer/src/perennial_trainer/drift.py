@@ -1,9 +1,11 @@
 """Measures how far the distribution of each feature moved, by the population stability index.
 
+Of many rows some are drawn: a share of 0.1 is known to 0.001 by 100,000 of them, which adds less
+than 0.001 to an index.
+
 The index is the sum over bins of (a - e) * ln(a / e), where e and a are the shares of the rows in a
 bin before and now (N. Siddiqi, Credit Risk Scorecards, 2006). It is 0 for the same shares. Each
-feature is sorted or counted once, for its own profile as well as for the index against an earlier
-one.
+feature is counted once, for its own profile as well as for the index against an earlier one.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from perennial_trainer.data.columns import Array
 
 _BINS = 10
 _VALUES = 20
+_MOST_ROWS = 100_000
 _LONGEST_VALUE = 200
 """In characters. Longer texts are counted among the others: manifests should stay small."""
 _LEAST_SHARE = 0.0001
@@ -44,10 +47,9 @@ class Distribution(ABC):
 
 class _Numbers(Distribution):
     def __init__(self, values: Array) -> None:
-        """Sort values of shape (n,), float64, missing ones as NaN."""
+        """Take values of shape (n,), float64, missing ones as NaN."""
         self._rows = len(values)
-        in_order = np.sort(values)  # NaN comes last
-        self._present = in_order[: np.searchsorted(in_order, np.nan)]
+        self._present = values[~np.isnan(values)]
 
     def profile(self) -> ColumnProfile:
         edges = self._edges()
@@ -65,14 +67,15 @@ class _Numbers(Distribution):
         if count == 0:
             return []
         last_of_bin = np.maximum(np.arange(1, _BINS) * count // _BINS - 1, 0)
-        deciles, times = np.unique(self._present[last_of_bin], return_counts=True)
+        divided = np.partition(self._present, np.unique(last_of_bin))
+        deciles, times = np.unique(divided[last_of_bin], return_counts=True)
         with np.errstate(over="ignore"):
             below = np.nextafter(deciles[times > 1], -np.inf)
         edges: list[float] = np.unique([*below[np.isfinite(below)], *deciles]).tolist()
         return edges
 
     def _shares(self, edges: Sequence[float]) -> Array:
-        until = np.searchsorted(self._present, np.array(edges, dtype=np.float64), side="right")
+        until = [np.count_nonzero(self._present <= edge) for edge in edges]
         counts = np.diff([0, *until, len(self._present), self._rows])
         return np.round(counts / self._rows, _DIGITS)
 
@@ -120,10 +123,18 @@ def distributions(
             missing values as NaN.
         inputs: The same features, and their types.
     """
+    features = _drawn(features)
     return {
         column.name: (column, _distribution(features[column.name].to_numpy(), column))
         for column in inputs
     }
+
+
+def _drawn(features: pd.DataFrame) -> pd.DataFrame:
+    if len(features) <= _MOST_ROWS:
+        return features
+    rows = np.random.default_rng(0).integers(len(features), size=_MOST_ROWS)
+    return features.iloc[np.sort(rows)]
 
 
 def _distribution(values: Array, column: Column) -> Distribution:

@@ -1,9 +1,14 @@
-"""One run: reads the data, ends early when nothing changed, else trains and publishes."""
+"""One run: reads the data, ends early when nothing changed, else trains and publishes.
+
+What takes long to import is imported where it is needed, so that rows can be read meanwhile.
+"""
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,14 +17,12 @@ from perennial_core.identity import Version, digest_of
 from perennial_core.manifest import Manifest, ManifestBody
 from perennial_core.order import TrainingOrder
 from perennial_core.registry import Registry
-from perennial_trainer.data.dataset import build_dataset
-from perennial_trainer.data.fingerprint import fingerprint
 from perennial_trainer.data.reading import read_rows
-from perennial_trainer.estimator.build import build_estimator, task_of
-from perennial_trainer.incumbent import load_incumbent
 from perennial_trainer.record import Start, publish, record_skip
-from perennial_trainer.scorers import check_task
-from perennial_trainer.training import Candidate, train
+
+if TYPE_CHECKING:
+    from perennial_trainer.in_memory import InMemory
+    from perennial_trainer.training import Candidate
 
 _log = structlog.get_logger(__name__)
 
@@ -36,18 +39,28 @@ async def run(start: Start[TrainingOrder], registry: Registry) -> Version:
     """
     order = start.order
     latest = await registry.latest_manifest(order.key)
-    spec = order.training.estimator
-    estimator = build_estimator(spec, start.settings.allowed_modules)
-    task = task_of(estimator, spec)
-    check_task(order.gate, task)
-    dataset = build_dataset(read_rows(order.training.data, start.settings), task)
-    data_fingerprint = fingerprint(dataset)
-    _log.info("data read", data=dataset.name, rows=dataset.count, features=len(dataset.inputs))
-    if latest is not None and _is_unchanged(order, latest, data_fingerprint):
+    data = _read(start)
+    _log.info("data read", data=data.name, rows=data.count, features=data.width)
+    if latest is not None and _is_unchanged(order, latest, data.fingerprint):
         return await _skip(start, registry, latest)
-    incumbent = await load_incumbent(registry, order.key, start.settings.trusted_types)
-    candidate = train(order, estimator, task, dataset, incumbent, start.settings.trusted_types)
-    return await _publish(start, registry, candidate, data_fingerprint)
+    from perennial_trainer.incumbent import load_incumbent
+    from perennial_trainer.serialization.onnx_graph import import_ahead
+
+    import_ahead()
+    trusted_types = start.settings.trusted_types
+    incumbent = await load_incumbent(registry, order.key, trusted_types)
+    candidate = data.train(incumbent, trusted_types)
+    return await _publish(start, registry, candidate, data.fingerprint)
+
+
+def _read(start: Start[TrainingOrder]) -> InMemory:
+    """Read the data while what trains on it is imported: reading leaves the interpreter free."""
+    order = start.order
+    with ThreadPoolExecutor(1, "read") as reader:
+        rows = reader.submit(read_rows, order.training.data, start.settings)
+        from perennial_trainer.in_memory import in_memory
+
+        return in_memory(order, start.settings.allowed_modules, rows.result)
 
 
 def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str) -> bool:

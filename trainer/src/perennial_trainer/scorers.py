@@ -35,8 +35,8 @@ def check_task(gate: GateSpec, task: Task) -> None:
     Raises:
         SpecError: The text names the metric and those that would do.
     """
-    fitting = _for_task()[task]
     for metric in gate.metrics:
+        fitting = _for_task()[task]
         if metric.name not in get_scorer_names():
             raise _refusal(metric.name, f"is not a scorer{_hint(metric.name, fitting)}", fitting)
         if metric.name not in fitting:

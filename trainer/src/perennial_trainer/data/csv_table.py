@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 import pyarrow as pa
 from pyarrow import csv
@@ -11,6 +12,7 @@ from perennial_core.errors import brief
 from perennial_trainer.data.data_file import DataFile
 from perennial_trainer.failure import DataError
 
+_SCAN_BYTES = 4 * 1024 * 1024
 _ROW = re.compile(r"CSV parse error: Row #(\d+): (.*)", re.DOTALL)
 
 
@@ -23,16 +25,30 @@ def read_csv(file: DataFile, delimiter: str) -> pa.Table:
         DataError: The file is empty or a line has another number of columns than the header.
     """
     try:
-        return _parse(file, delimiter, use_threads=True)
+        return _parse(file, delimiter, use_threads=True, breaks=_may_break_values(file))
     except pa.ArrowInvalid:
         return _parse_naming_lines(file, delimiter)
 
 
-def _parse(file: DataFile, delimiter: str, *, use_threads: bool) -> pa.Table:
+def _may_break_values(file: DataFile) -> bool:
+    """Return whether a line break may stand within a value, which is quoted then.
+
+    What is compressed is not looked through: to unpack it twice would take longer than is gained.
+    """
+    stream = file.open_text()
+    if isinstance(stream, pa.CompressedInputStream):
+        return True
+    header, _, rest = stream.read(_SCAN_BYTES).partition(b"\n")
+    pieces = chain([rest], iter(lambda: stream.read(_SCAN_BYTES), b""))
+    return header.count(b'"') % 2 == 1 or any(b'"' in piece for piece in pieces)
+
+
+def _parse(file: DataFile, delimiter: str, *, use_threads: bool, breaks: bool = True) -> pa.Table:
+    """Parse a file; without breaks in values threads can share it out at any line break."""
     return csv.read_csv(
         file.open_text(),
         read_options=csv.ReadOptions(use_threads=use_threads),
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=breaks),
         convert_options=csv.ConvertOptions(strings_can_be_null=True),
     )
 

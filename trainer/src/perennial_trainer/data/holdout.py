@@ -80,10 +80,13 @@ def _drawn(dataset: Dataset, held: int, seed: int, task: Task) -> tuple[Array, A
 
     target = dataset.target.values
     stratify = target if task is Task.CLASSIFICATION and _can_stratify(target, held) else None
-    training, drawn = train_test_split(
+    _, drawn = train_test_split(
         np.arange(dataset.count), test_size=held, random_state=seed, stratify=stratify
     )
-    return training, drawn
+    is_held = np.zeros(dataset.count, dtype=bool)
+    is_held[drawn] = True
+    # In the order of the data: to gather rows from all over takes several times as long.
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 def _can_stratify(target: Array, held: int) -> bool:

@@ -1,0 +1,217 @@
+"""What a run of the trainer costs: its whole process against a bare script on the same CSV file.
+
+    .venv/bin/python benchmarks/trainer.py [--rounds N] [--rows N ...]
+
+Starts a Redis of its own. Each round runs three processes on the same file of ten columns, one
+after the other:
+
+    trainer  ``perennial-trainer run``: read, check, hash, fit, measure, convert, compare, publish
+    pandas   a script: pandas.read_csv, LinearRegression().fit, joblib.dump
+    pyarrow  the same, with pyarrow.csv.read_csv
+
+For each number of rows it prints the medians of the whole processes' seconds, of their peak
+resident memory in MiB, and of the rounds' ratios; with several numbers of rows also the law by
+which both grow: what the first row costs and what every further million does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from perennial_cli.local.redis_server import RedisServer
+from perennial_core.order import TrainingOrder
+from perennial_core.settings import RegistrySettings, TrainerSettings, environment
+
+COLUMNS = 10
+MEBIBYTE = 1024
+"""In the kilobytes in which the kernel tells peak memory."""
+
+GENERATE = """
+import sys
+import numpy as np, pyarrow as pa
+from pyarrow import csv
+file, rows, columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+random, piece = np.random.default_rng(0), 100_000
+weights = np.arange(1.0, columns)
+names = [*(f"x{number}" for number in range(1, columns)), "y"]
+schema = pa.schema([(name, pa.float64()) for name in names])
+with csv.CSVWriter(file, schema) as writer:
+    for start in range(0, rows, piece):
+        x = random.normal(size=(min(piece, rows - start), columns - 1)).round(6)
+        y = (x @ weights + random.normal(size=len(x))).round(6)
+        writer.write(pa.table([*x.T, y], schema=schema))
+"""
+
+BARE = """
+import sys
+import joblib
+from sklearn.linear_model import LinearRegression
+{reader}
+estimator = LinearRegression().fit(frame.drop(columns="y"), frame["y"])
+joblib.dump(estimator, sys.argv[2])
+"""
+READERS = {
+    "pandas": "import pandas; frame = pandas.read_csv(sys.argv[1])",
+    "pyarrow": "from pyarrow import csv; frame = csv.read_csv(sys.argv[1]).to_pandas()",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took."""
+
+    seconds: float
+    mebibytes: float
+    """The most memory that it had resident."""
+
+
+def cost(command: Sequence[str], changed: Mapping[str, str] | None = None) -> Cost:
+    """Run a process to its end.
+
+    The kernel counts the memory of the parent at the start for the child's, so this one stays small
+    and imports nothing that is not needed.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, env={**os.environ, **(changed or {})}, stdout=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    taken = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}")
+    return Cost(taken, used.ru_maxrss / MEBIBYTE)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A file of rows, and the programs that are to train on it."""
+
+    folder: Path
+    redis: RegistrySettings
+    rows: int
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.rows}.csv"
+
+    def generate(self) -> None:
+        arguments = [str(self.file), str(self.rows), str(COLUMNS)]
+        subprocess.run([sys.executable, "-c", GENERATE, *arguments], check=True)
+
+    def trainer(self) -> Cost:
+        """Train and publish, whatever was published before."""
+        order_file = self.folder / "training.json"
+        data = {"uri": f"file://{self.file}", "target": "y", "skipUnchanged": False}
+        estimator = {"class": "sklearn.linear_model.LinearRegression"}
+        order = TrainingOrder.model_validate(
+            {"model": "benchmarks/trainer", "training": {"data": data, "estimator": estimator}}
+        )
+        order_file.write_text(order.to_text())
+        given = TrainerSettings(
+            run_id=uuid.uuid4().hex,
+            training_file=order_file,
+            termination_log=self.folder / "termination",
+        )
+        command = str(Path(sys.executable).with_name("perennial-trainer"))
+        return cost([command, "run"], {**environment(given), **environment(self.redis)})
+
+    def bare(self, reader: str) -> Cost:
+        script = BARE.format(reader=READERS[reader])
+        dumped = str(self.folder / "model.joblib")
+        return cost([sys.executable, "-c", script, str(self.file), dumped])
+
+    def round(self) -> dict[str, Cost]:
+        return {"trainer": self.trainer(), **{name: self.bare(name) for name in READERS}}
+
+
+@dataclass(frozen=True)
+class Medians:
+    """What came of all rounds on one file."""
+
+    rounds: Sequence[Mapping[str, Cost]]
+
+    def seconds(self, name: str) -> float:
+        return statistics.median(each[name].seconds for each in self.rounds)
+
+    def mebibytes(self, name: str) -> float:
+        return statistics.median(each[name].mebibytes for each in self.rounds)
+
+    def times_as_long(self, name: str) -> float:
+        return statistics.median(e["trainer"].seconds / e[name].seconds for e in self.rounds)
+
+    def times_the_memory(self, name: str) -> float:
+        return statistics.median(e["trainer"].mebibytes / e[name].mebibytes for e in self.rounds)
+
+
+def compare(contest: Contest, rounds: int) -> Medians:
+    """Run all rounds on one file, and print what came of them."""
+    contest.generate()
+    contest.round()  # the file and the libraries are in the page cache from here on
+    found = Medians([contest.round() for _ in range(rounds)])
+    for name in ("trainer", *READERS):
+        line = (
+            f"{contest.rows:>10,}  {name:8} {found.seconds(name):8.2f} {found.mebibytes(name):8.0f}"
+        )
+        if name != "trainer":
+            line += f"   {found.times_as_long(name):5.2f}  {found.times_the_memory(name):5.2f}"
+        print(line, flush=True)
+    contest.file.unlink()
+    return found
+
+
+def print_laws(found: Mapping[int, Medians]) -> None:
+    """Print the straight lines through what the programs took, by least squares of the ratios."""
+    for name in ("trainer", *READERS):
+        seconds = line_through({rows: each.seconds(name) for rows, each in found.items()})
+        memory = line_through({rows: each.mebibytes(name) for rows, each in found.items()})
+        print(
+            f"{name:8} {seconds[0]:.2f} s + {1e6 * seconds[1]:.2f} s a million rows;"
+            f" {memory[0]:.0f} MiB + {1e6 * memory[1]:.0f} MiB a million rows"
+        )
+
+
+def line_through(points: Mapping[int, float]) -> tuple[float, float]:
+    """Return value at zero and slope; what counts of a distance is its share of the value."""
+    weights = [1 / value**2 for value in points.values()]
+    total = sum(weights)
+    x = sum(w * rows for w, rows in zip(weights, points, strict=True)) / total
+    y = sum(w * value for w, value in zip(weights, points.values(), strict=True)) / total
+    pairs = list(zip(weights, points.items(), strict=True))
+    slope = sum(w * (rows - x) * (value - y) for w, (rows, value) in pairs) / sum(
+        w * (rows - x) ** 2 for w, (rows, _) in pairs
+    )
+    return y - slope * x, slope
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A run of the trainer against bare scripts.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        with RedisServer(folder, None) as server:
+            redis = RegistrySettings(url=SecretStr(server.url))
+            print("      rows  program   seconds      MiB   trainer is x times: seconds, MiB")
+            found = {
+                rows: compare(Contest(folder, redis, rows), given.rounds) for rows in given.rows
+            }
+    if len(found) > 1:
+        print_laws(found)
+
+
+if __name__ == "__main__":
+    main()
