@@ -108,16 +108,14 @@ def line(slope: float = 2.0, feature: str = "x") -> FittedModel:
     """One number in: slope * x + 3."""
     rows = pd.DataFrame({feature: np.linspace(-5, 5, 11)})
     target = slope * rows[feature] + 3
-    return _fitted(
-        LinearRegression(), rows, target, [Column(name=feature, type=ColumnType.FLOAT64)]
-    )
+    return fitted(LinearRegression(), rows, target, [Column(name=feature, type=ColumnType.FLOAT64)])
 
 
 def plane() -> FittedModel:
     """Two numbers in."""
     rows = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["x1", "x2"])
     inputs = [Column(name=name, type=ColumnType.FLOAT64) for name in rows.columns]
-    return _fitted(LinearRegression(), rows, rows["x1"] - 3 * rows["x2"], inputs)
+    return fitted(LinearRegression(), rows, rows["x1"] - 3 * rows["x2"], inputs)
 
 
 def iris() -> FittedModel:
@@ -126,7 +124,7 @@ def iris() -> FittedModel:
     names = data.target.map(dict(enumerate(data.target_names)))
     inputs = [Column(name=name, type=ColumnType.FLOAT64) for name in data.data.columns]
     estimator = LogisticRegression(max_iter=1000)
-    return _fitted(estimator, data.data, names, inputs, classes=list(data.target_names))
+    return fitted(estimator, data.data, names, inputs, classes=list(data.target_names))
 
 
 def mixed() -> FittedModel:
@@ -156,7 +154,7 @@ def mixed() -> FittedModel:
         Column(name="code", type=ColumnType.STRING),
     ]
     estimator = Pipeline([("encode", encode), ("predict", LinearRegression())])
-    return _fitted(estimator, rows, np.array([1.0, 3.0, 2.0, 5.0, 4.0, 8.0]), inputs)
+    return fitted(estimator, rows, np.array([1.0, 3.0, 2.0, 5.0, 4.0, 8.0]), inputs)
 
 
 def large() -> FittedModel:
@@ -164,17 +162,17 @@ def large() -> FittedModel:
     random = np.random.default_rng(0)
     rows = pd.DataFrame({"x": random.normal(size=60_000)})
     inputs = [Column(name="x", type=ColumnType.FLOAT64)]
-    return _fitted(DecisionTreeRegressor(), rows, random.normal(size=len(rows)), inputs)
+    return fitted(DecisionTreeRegressor(), rows, random.normal(size=len(rows)), inputs)
 
 
 def without_onnx() -> FittedModel:
     """An estimator that is published as skops."""
     rows = pd.DataFrame({"x": np.linspace(0, 10, 20)})
     inputs = [Column(name="x", type=ColumnType.FLOAT64)]
-    return _fitted(KernelRidge(kernel="rbf"), rows, rows["x"] ** 2, inputs)
+    return fitted(KernelRidge(kernel="rbf"), rows, rows["x"] ** 2, inputs)
 
 
-def _fitted(
+def fitted(
     estimator: Any,
     rows: pd.DataFrame,
     target: Any,

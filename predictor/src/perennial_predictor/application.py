@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from perennial_core.manifest import Manifest
 from perennial_predictor import problems
@@ -24,6 +26,9 @@ _log = structlog.get_logger(__name__)
 _CLOSE = (b"connection", b"close")
 _CLIENT_GONE = 499
 _OTHER_ROUTES = "other"
+
+Header = tuple[bytes, bytes]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
@@ -55,6 +60,38 @@ class Application:
         started = time.perf_counter()
         served = scope[SERVED] = self._follower.current
         status = _CLIENT_GONE
+        try:
+            status = await self._answer(scope, receive, send, served)
+        finally:
+            del scope[SERVED]  # the connection keeps the scope, which would keep the model
+            path: str = scope["path"]
+            route = path if path in self._paths else _OTHER_ROUTES
+            self._metrics.answered(route, status, time.perf_counter() - started)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, served: ServedVersion | None
+    ) -> int:
+        """Send the answer to a request, and return its status."""
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        endpoint = self._endpoints.get((method, scope["path"]))
+        if endpoint is None:
+            return await self._answer_by_api(scope, receive, send, served)
+        try:
+            response = await _response(endpoint, Request(scope, receive))
+        except ClientDisconnect:
+            return _CLIENT_GONE
+        headers = response.raw_headers + self._stamps(served)
+        status = response.status_code
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+        if response.background is not None:
+            await response.background()
+        return status
+
+    async def _answer_by_api(
+        self, scope: Scope, receive: Receive, send: Send, served: ServedVersion | None
+    ) -> int:
+        status = _CLIENT_GONE
 
         async def send_stamped(message: Message) -> None:
             nonlocal status
@@ -63,36 +100,31 @@ class Application:
                 message["headers"] = [*message.get("headers", ()), *self._stamps(served)]
             await send(message)
 
-        try:
-            await self._answer(scope, receive, send_stamped)
-        finally:
-            del scope[SERVED]  # the connection keeps the scope, which would keep the model
-            path: str = scope["path"]
-            route = path if path in self._paths else _OTHER_ROUTES
-            self._metrics.answered(route, status, time.perf_counter() - started)
+        await self._api(scope, receive, send_stamped)
+        return status
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        endpoint = self._endpoints.get((method, scope["path"]))
-        if endpoint is None:
-            await self._api(scope, receive, send)
-            return
-        try:
-            response: ASGIApp = await endpoint(Request(scope, receive))
-        except ClientDisconnect:
-            return
-        except Problem as problem:
-            response = problem.response(_manifest(scope))
-        except Exception:  # noqa: BLE001 a fault of ours: logged, and answered like any problem
-            _log.exception("request failed", path=scope["path"])
-            fault = problems.of_status(500, "A fault of the server, which has logged it.")
-            response = fault.response(_manifest(scope))
-        await response(scope, receive, send)
-
-    def _stamps(self, served: ServedVersion | None) -> list[tuple[bytes, bytes]]:
+    def _stamps(self, served: ServedVersion | None) -> list[Header]:
         """Return the headers that every answer bears."""
         stamps = [served.stamp] if served else []
         return [*stamps, _CLOSE] if self._drain.under_way else stamps
+
+
+async def _response(endpoint: Endpoint, request: Request) -> Response:
+    """Return what an endpoint answers; its problems become problem documents.
+
+    Raises:
+        ClientDisconnect: The client went away.
+    """
+    try:
+        return await endpoint(request)
+    except ClientDisconnect:
+        raise
+    except Problem as problem:
+        return problem.response(_manifest(request.scope))
+    except Exception:  # noqa: BLE001 a fault of ours: logged, and answered like any problem
+        _log.exception("request failed", path=request.scope["path"])
+        fault = problems.of_status(500, "A fault of the server, which has logged it.")
+        return fault.response(_manifest(request.scope))
 
 
 def _manifest(scope: Scope) -> Manifest | None:

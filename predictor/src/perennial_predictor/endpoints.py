@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
 
 import msgspec
 from starlette.background import BackgroundTask
@@ -28,13 +25,7 @@ SERVED = "perennial.served"
 """In a request's ASGI scope: the version that answers it; None while there is none."""
 
 _JSON = "application/json"
-_INDEX_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept"}
-
-_INLINE_BYTES = 32 * 1024
-_INLINE_SECONDS = 0.002
-"""Larger requests and slower models are computed in a thread, so that others need not wait."""
-
-T = TypeVar("T")
+_INDEX_HEADERS = [(b"cache-control", b"no-store"), (b"vary", b"Accept")]
 
 
 class Endpoints:
@@ -60,7 +51,7 @@ class Endpoints:
         served = self._served(request)
         limits = self._settings.max_body_bytes, self._settings.body_seconds
         body = await json_body(request.scope, request.receive, *limits)
-        answer = await _computed(served, served.answer_body, body)
+        answer = await served.answer_body(body)
         return Response(answer, media_type=_JSON, background=self._copied(request, body, answer))
 
     async def index(self, request: Request) -> Response:
@@ -70,7 +61,9 @@ class Endpoints:
         answer = await _answer_to_query(served, request)
         body = msgspec.json.encode(answer or how_to_ask(served.manifest))
         copied = self._copied(request, b"", body) if answer else None
-        return Response(body, headers=_INDEX_HEADERS, media_type=_JSON, background=copied)
+        response = Response(body, media_type=_JSON, background=copied)
+        response.raw_headers += _INDEX_HEADERS
+        return response
 
     async def _page(self, request: Request) -> Response:
         answer, problem = None, None
@@ -118,16 +111,9 @@ class Endpoints:
         return served
 
 
-async def _computed(served: ServedVersion, answer: Callable[[bytes], T], request: bytes) -> T:
-    """Return the answer, computed at once when that is quick, else in a thread."""
-    if len(request) <= _INLINE_BYTES and served.row_seconds <= _INLINE_SECONDS:
-        return answer(request)
-    return await asyncio.to_thread(answer, request)
-
-
 async def _answer_to_query(served: ServedVersion, request: Request) -> PredictionAnswer | None:
     query: bytes = request.scope["query_string"]
-    return await _computed(served, served.answer_query, query) if query else None
+    return await served.answer_query(query) if query else None
 
 
 def _form_values(served: ServedVersion | None, request: Request) -> dict[str, str]:

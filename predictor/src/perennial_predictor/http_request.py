@@ -12,6 +12,9 @@ from perennial_predictor import problems
 
 _HTML = "text/html"
 _JSON = "application/json"
+_PLAIN_JSON = _JSON.encode()
+
+_TOO_LATE = "nothing more of the body arrives"
 
 
 async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
@@ -28,7 +31,7 @@ async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
         ClientDisconnect: The client went away.
     """
     for name, value in scope["headers"]:
-        if name == b"content-type":
+        if name == b"content-type" and value != _PLAIN_JSON:
             _check_content_type(value.decode("latin-1"))
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise problems.unsupported("Send the body without Content-Encoding.")
@@ -62,11 +65,18 @@ async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
 
 
 async def _part(receive: Receive, seconds: float) -> Message:
+    """Return the next part of a body: ``asyncio.timeout``, which takes longer than parsing one."""
+    task = asyncio.current_task()
+    assert task is not None, "it is awaited by a task"
+    timer = asyncio.get_running_loop().call_later(seconds, task.cancel, _TOO_LATE)
     try:
-        async with asyncio.timeout(seconds):
-            return await receive()
-    except TimeoutError:
+        return await receive()
+    except asyncio.CancelledError as cancelled:
+        if cancelled.args != (_TOO_LATE,) or task.uncancel():
+            raise
         raise problems.incomplete(seconds) from None
+    finally:
+        timer.cancel()
 
 
 def _check_content_type(text: str) -> None:
@@ -86,6 +96,8 @@ def prefers_html(scope: Scope) -> bool:
     Source: RFC 9110, section 12.5.1.
     """
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    if _HTML.encode() not in accept.lower():
+        return False
     weights = dict(_media_ranges(accept.decode("latin-1")))
     html = weights.get(_HTML, 0.0)
     return html > weights.get(_JSON, weights.get("application/*", 0.0))

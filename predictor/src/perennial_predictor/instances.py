@@ -62,9 +62,13 @@ class InstanceReader:
     """
 
     def __init__(self, inputs: Sequence[Column], max_instances: int) -> None:
-        self._inputs = inputs
         self._names = [column.name for column in inputs]
         self._types = {column.name: column.type for column in inputs}
+        self._may_be_empty = {
+            column.name
+            for column in inputs
+            if column.type is ColumnType.STRING and not column.nullable
+        }
         self.body_type = _body_type(inputs, max_instances)
         self._decoder = msgspec.json.Decoder(self.body_type)
 
@@ -116,14 +120,11 @@ class InstanceReader:
         pairs = query_pairs(query)
         if len(self._names) == 1 and self._names[0] != QUERY_NAME:
             pairs = [(self._names[0] if n == QUERY_NAME else n, value) for n, value in pairs]
-        if twice := [name for name, count in Counter(n for n, _ in pairs).items() if count > 1]:
-            raise problems.invalid(f"feature {twice[0]!r}: given more than once")
-        may_be_empty = {
-            column.name
-            for column in self._inputs
-            if column.type is ColumnType.STRING and not column.nullable
-        }
-        return {name: value for name, value in pairs if value or name in may_be_empty}
+        texts = dict(pairs)
+        if len(texts) < len(pairs):
+            twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+            raise problems.invalid(f"feature {twice!r}: given more than once")
+        return {name: text for name, text in texts.items() if text or name in self._may_be_empty}
 
     def _explain(self, message: str, *, with_index: bool = True) -> str:
         """Return msgspec's message with place and types named as a client knows them."""

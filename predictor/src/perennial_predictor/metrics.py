@@ -8,7 +8,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Metric,
     disable_created_metrics,
     generate_latest,
@@ -20,10 +19,9 @@ from prometheus_client.registry import Collector
 
 from perennial_predictor.served import ServedVersion
 from perennial_predictor.tally import Tally
+from perennial_predictor.traffic import Traffic
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -44,17 +42,8 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._requests = Counter(
-            "perennial_requests", "Requests answered.", ["route", "status"], registry=registry
-        )
-        self._latency = Histogram(
-            "perennial_request_duration_seconds",
-            "Time from the request's head to the end of its answer.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._traffic = Traffic()
+        registry.register(self._traffic)
         self._version = Gauge(
             "perennial_model_version", "The version that serves.", ["model"], registry=registry
         )
@@ -89,14 +78,7 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
-        if (route, status) not in self._answers:  # looking labels up takes longer than counting
-            self._answers[route, status] = (
-                self._requests.labels(route, status),
-                self._latency.labels(route),
-            )
-        count, latency = self._answers[route, status]
-        count.inc()
-        latency.observe(seconds)
+        self._traffic.count(route, status, seconds)
 
     def serves(self, served: ServedVersion, *, swapped: bool) -> None:
         """A version serves from now on; ``swapped`` when it took over from another."""

@@ -9,11 +9,16 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from perennial_core.errors import UserError
 from perennial_predictor import problems
@@ -24,7 +29,32 @@ _log = structlog.get_logger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients usually keep idle connections, so that they close them, not we."""
 
+_CONTINUE = b"HTTP/1.1 100 "
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _WholeAnswer:
+    """The transport of one answer, which writes its head together with the first of its body.
+
+    uvicorn writes them apart, and to write takes as long as to predict.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head is None and not data.startswith(_CONTINUE):
+            self._head = data
+        else:
+            self._transport.write(b"".join((self._head or b"", data)))
+            self._head = b""
+
+    def close(self) -> None:
+        self._transport.write(self._head or b"")
+        self._transport.close()
 
 
 class _Protocol(HttpToolsProtocol):
@@ -36,6 +66,11 @@ class _Protocol(HttpToolsProtocol):
         lines = [b": ".join(header) + b"\r\n" for header in headers]
         self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.scope["method"] != "HEAD":  # of those there is only the head
+            cycle.transport = cast(asyncio.Transport, _WholeAnswer(self.transport))
+        super()._start_asgi_task(cycle, app)
 
 
 class DrainingServer(uvicorn.Server):
@@ -52,6 +87,7 @@ class DrainingServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             )
         )

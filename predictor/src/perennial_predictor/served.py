@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 
@@ -18,6 +19,9 @@ from perennial_core.artifact import (
 from perennial_core.manifest import ColumnType, Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import problems
+from perennial_predictor.cost import Cost, measure
+from perennial_predictor.cpus import usable_cpus
+from perennial_predictor.inference import Inference
 from perennial_predictor.instances import InstanceReader, Row
 from perennial_predictor.prediction import (
     PredictionAnswer,
@@ -25,10 +29,16 @@ from perennial_predictor.prediction import (
     answer_to_one,
     predict,
 )
+from perennial_predictor.problems import Problem
 from perennial_predictor.tally import Tally, new_tally
 
 _NEUTRAL = {ColumnType.BOOL: False, ColumnType.STRING: ""}
-_WARM_UPS = 3
+
+_INLINE_BYTES = 32 * 1024
+"""Longer bodies are read in a thread: that takes longer than most predictions."""
+
+_UNKNOWN = Cost(call=0.001, row=0.0)
+"""That of a model which could not be measured: asked in a thread, for as many as there are."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,8 @@ class ServedVersion:
     reader: InstanceReader
     load_seconds: float
     """How long it took to load it and warm it up."""
-    row_seconds: float
-    """How long it takes to predict for one row."""
+    inference: Inference
+    """Asks the model."""
     tally: Tally
     """What it has answered."""
 
@@ -58,36 +68,44 @@ class ServedVersion:
         """The header that names the version."""
         return b"x-model-version", b"%d" % self.manifest.version
 
-    def answer_body(self, body: bytes) -> bytes:
+    async def answer_body(self, body: bytes) -> bytes:
         """Return the answer to the body of a POST, both JSON.
 
         Raises:
             Problem: The body is not what the model takes, or the model refuses it.
         """
-        predictions = self._predictions(self.reader.rows(body))
-        answer = msgspec.json.encode(answer_to_many(self.manifest, predictions))
-        self.tally.count(predictions.values)
-        return answer
+        if len(body) > _INLINE_BYTES:
+            return await self.inference.in_thread(self._answer_long_body, body)
+        return self._encoded(await self._predictions(self.reader.rows(body)))
 
-    def answer_query(self, query: bytes) -> PredictionAnswer:
+    async def answer_query(self, query: bytes) -> PredictionAnswer:
         """Return the answer to the query of a GET.
 
         Raises:
             Problem: As ``answer_body``.
         """
-        predictions = self._predictions([self.reader.row(query)])
+        predictions = await self._predictions([self.reader.row(query)])
         answer = answer_to_one(self.manifest, predictions)
         self.tally.count(predictions.values)
         return answer
 
-    def _predictions(self, rows: list[Row]) -> Predictions:
+    async def _predictions(self, rows: list[Row]) -> Predictions:
         try:
-            return predict(self.model, rows)
+            return await self.inference.predict(rows)
         except InstanceRefused as error:
-            raise problems.invalid(
-                "The model refuses the values; is there a category that it was not trained on?"
-                f" {error}"
-            ) from None
+            raise _refused(error) from None
+
+    def _answer_long_body(self, body: bytes) -> bytes:
+        rows = self.reader.rows(body)
+        try:
+            return self._encoded(predict(self.model, rows))
+        except InstanceRefused as error:
+            raise _refused(error) from None
+
+    def _encoded(self, predictions: Predictions) -> bytes:
+        answer = msgspec.json.encode(answer_to_many(self.manifest, predictions))
+        self.tally.count(predictions.values)
+        return answer
 
 
 def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
@@ -106,30 +124,31 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
             threads=settings.threads,
         )
         reader = InstanceReader(manifest.inputs, settings.max_instances)
-        row_seconds = _warm_up(model, manifest)
+        cost = _cost(model, manifest)
+        inference = Inference(partial(predict, model), cost, usable_cpus())
     except Exception as error:
         raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
     load_seconds = time.perf_counter() - started
-    return ServedVersion(manifest, model, reader, load_seconds, row_seconds, new_tally(manifest))
+    return ServedVersion(manifest, model, reader, load_seconds, inference, new_tally(manifest))
 
 
-def _warm_up(model: LoadedModel, manifest: Manifest) -> float:
-    """Let the model predict for one row, and return how many seconds that takes.
+def _cost(model: LoadedModel, manifest: Manifest) -> Cost:
+    """Let the model predict for its example, and return what that costs.
 
     Without an example in the manifest the row is made up; a model that refuses made-up values, such
     as a category that it does not know, has answered too.
     """
-    row = _neutral_row(manifest) if manifest.example is None else tuple(manifest.example)
-    fastest = float("inf")
-    for _ in range(_WARM_UPS):
-        started = time.perf_counter()
-        try:
-            predict(model, [row])
-        except InstanceRefused:
-            if manifest.example is not None:
-                raise
-        fastest = min(fastest, time.perf_counter() - started)
-    return fastest
+    if manifest.example is not None:
+        return measure(partial(predict, model), tuple(manifest.example))
+    with suppress(InstanceRefused):
+        return measure(partial(predict, model), _neutral_row(manifest))
+    return _UNKNOWN
+
+
+def _refused(error: InstanceRefused) -> Problem:
+    return problems.invalid(
+        f"The model refuses the values; is there a category that it was not trained on? {error}"
+    )
 
 
 def _neutral_row(manifest: Manifest) -> Row:

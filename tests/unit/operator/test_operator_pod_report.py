@@ -67,9 +67,9 @@ def test_latencies_of_both_routes_are_counted_together() -> None:
     assert [latency[bound] for bound in (0.0025, 0.005, 0.25, 5.0, math.inf)] == [0, 1, 2, 2, 3]
 
 
-def test_a_regressor_s_predictions_are_summed() -> None:
+async def test_a_regressor_s_predictions_are_summed() -> None:
     metrics, served = serving(line(slope=2))
-    served.answer_body(b'{"instances": [[1], [2]]}')
+    await served.answer_body(b'{"instances": [[1], [2]]}')
 
     report = said(metrics)
 
@@ -79,9 +79,9 @@ def test_a_regressor_s_predictions_are_summed() -> None:
     assert report.classes == {}
 
 
-def test_a_classifier_s_predictions_are_counted_by_label() -> None:
+async def test_a_classifier_s_predictions_are_counted_by_label() -> None:
     metrics, served = serving(iris())
-    served.answer_body(b'{"instances": [[5.1, 3.5, 1.4, 0.2], [4.9, 3.0, 1.4, 0.2]]}')
+    await served.answer_body(b'{"instances": [[5.1, 3.5, 1.4, 0.2], [4.9, 3.0, 1.4, 0.2]]}')
 
     report = said(metrics)
 

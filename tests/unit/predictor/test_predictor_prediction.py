@@ -17,44 +17,46 @@ from perennial_predictor.problems import Problem
 from perennial_predictor.served import ServedVersion, StoredVersion, load
 
 
-def ask(served: ServedVersion, instances: list[Any]) -> dict[str, Any]:
-    answer = served.answer_body(json.dumps({"instances": instances}).encode())
+async def ask(served: ServedVersion, instances: list[Any]) -> dict[str, Any]:
+    answer = await served.answer_body(json.dumps({"instances": instances}).encode())
     return dict(json.loads(answer))
 
 
 @pytest.mark.parametrize("build", [line, plane, mixed, without_onnx])
-def test_a_regressor_predicts_what_scikit_learn_predicts(build: Callable[[], FittedModel]) -> None:
+async def test_a_regressor_predicts_what_scikit_learn_predicts(
+    build: Callable[[], FittedModel],
+) -> None:
     model = build()
-    answer = ask(model.served(version=7), model.instances())
+    answer = await ask(model.served(version=7), model.instances())
     expected = model.estimator.predict(model.rows)
     np.testing.assert_allclose(answer["predictions"], expected, rtol=1e-6)
     assert (answer["model"], answer["version"]) == ("tests/model", 7)
 
 
-def test_position_and_name_mean_the_same() -> None:
+async def test_position_and_name_mean_the_same() -> None:
     model = mixed()
     by_name = [dict(zip(model.rows.columns, row, strict=True)) for row in model.instances()]
     served = model.served()
-    assert ask(served, by_name) == ask(served, model.instances())
+    assert await ask(served, by_name) == await ask(served, model.instances())
 
 
-def test_a_classifier_gives_labels_and_probabilities() -> None:
+async def test_a_classifier_gives_labels_and_probabilities() -> None:
     model = iris()
-    answer = ask(model.served(), model.instances())
+    answer = await ask(model.served(), model.instances())
     assert answer["predictions"] == list(model.estimator.predict(model.rows))
     assert answer["classes"] == list(model.estimator.classes_)
     expected = model.estimator.predict_proba(model.rows)
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
 
 
-def test_one_instance_gives_the_same_as_a_query() -> None:
+async def test_one_instance_gives_the_same_as_a_query() -> None:
     model = iris()
     served, instance = model.served(), model.instances()[100]
     query = "&".join(
         f"{name}={value}" for name, value in zip(model.rows.columns, instance, strict=True)
     )
-    one = served.answer_query(query.replace(" ", "+").encode())
-    many = ask(served, [instance])
+    one = await served.answer_query(query.replace(" ", "+").encode())
+    many = await ask(served, [instance])
     assert [one.prediction] == many["predictions"]
     assert [one.probabilities] == many["probabilities"]
     assert one.classes == many["classes"]
@@ -64,24 +66,24 @@ def test_an_artifact_without_onnx_form_is_served_too() -> None:
     assert without_onnx().served().manifest.format is ArtifactFormat.SKOPS
 
 
-def test_values_that_the_model_refuses_are_a_problem_of_the_request() -> None:
+async def test_values_that_the_model_refuses_are_a_problem_of_the_request() -> None:
     served, instance = mixed().served(), [1.0, 2, True, "red", "unknown"]
     with pytest.raises(Problem, match="The model refuses the values") as caught:
-        ask(served, [instance])
+        await ask(served, [instance])
     assert caught.value.status == 422
 
 
-def test_a_prediction_beyond_all_numbers_is_a_problem_of_the_request() -> None:
+async def test_a_prediction_beyond_all_numbers_is_a_problem_of_the_request() -> None:
     with pytest.raises(Problem, match="instance 1: the model's prediction is not a finite") as it:
-        ask(line().served(), [1.0, 1.7e308])
+        await ask(line().served(), [1.0, 1.7e308])
     assert it.value.status == 422
 
 
-def test_more_instances_than_allowed_are_refused() -> None:
+async def test_more_instances_than_allowed_are_refused() -> None:
     served = line().served(max_instances=2)
-    assert len(ask(served, [1, 2])["predictions"]) == 2
+    assert len((await ask(served, [1, 2]))["predictions"]) == 2
     with pytest.raises(Problem, match="length <= 2"):
-        ask(served, [1, 2, 3])
+        await ask(served, [1, 2, 3])
 
 
 SETTINGS = PredictorSettings(model="tests/model")
@@ -94,11 +96,11 @@ def test_a_version_that_cannot_predict_for_its_own_example_is_not_served() -> No
         load(StoredVersion(manifest, stored.artifact), SETTINGS)
 
 
-def test_a_version_without_an_example_may_refuse_made_up_values() -> None:
+async def test_a_version_without_an_example_may_refuse_made_up_values() -> None:
     stored = mixed().stored()
     manifest = stored.manifest.model_copy(update={"example": None})
     served = load(StoredVersion(manifest, stored.artifact), SETTINGS)
-    assert ask(served, mixed().instances())["predictions"]
+    assert (await ask(served, mixed().instances()))["predictions"]
 
 
 def test_a_version_that_predicts_something_else_than_rows_is_not_served() -> None:

@@ -25,8 +25,8 @@ SUMS = (
 )
 
 
-def ask(served: ServedVersion, *instances: Any) -> None:
-    served.answer_body(json.dumps({"instances": list(instances)}).encode())
+async def ask(served: ServedVersion, *instances: Any) -> None:
+    await served.answer_body(json.dumps({"instances": list(instances)}).encode())
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -55,42 +55,42 @@ def classifier(classes: Sequence[Any]) -> Signature:
     return described.model_copy(update={"classes": list(classes)})
 
 
-def test_mean_and_variance_of_what_was_answered_can_be_told() -> None:
+async def test_mean_and_variance_of_what_was_answered_can_be_told() -> None:
     served, metrics = line(2.0).served(), Metrics()
     metrics.serves(served, swapped=False)
     assert samples(metrics) == dict.fromkeys(SUMS, 0.0)  # the warm-up was no answer
-    ask(served, [1], [2], [3])
-    served.answer_query(b"x=-5")
+    await ask(served, [1], [2], [3])
+    await served.answer_query(b"x=-5")
     values = np.array([5.0, 7.0, 9.0, -7.0])
     expected = dict(zip(SUMS, (4, values.sum(), (values**2).sum()), strict=True))
     assert samples(metrics) == pytest.approx(expected)
 
 
-def test_a_classifier_counts_its_labels() -> None:
+async def test_a_classifier_counts_its_labels() -> None:
     model, metrics = iris(), Metrics()
     served = model.served()
     metrics.serves(served, swapped=False)
     assert samples(metrics) == {"setosa": 0, "versicolor": 0, "virginica": 0}
     instances = model.instances()
-    ask(served, *instances[:10], instances[-1])
-    ask(served, instances[0])
+    await ask(served, *instances[:10], instances[-1])
+    await ask(served, instances[0])
     assert samples(metrics) == {"setosa": 11, "versicolor": 0, "virginica": 1}
 
 
-def test_another_version_begins_anew_and_says_nothing_of_the_one_before() -> None:
+async def test_another_version_begins_anew_and_says_nothing_of_the_one_before() -> None:
     old, new, metrics = line(1.0).served(), iris().served(version=2), Metrics()
     metrics.serves(old, swapped=False)
-    ask(old, [1])
+    await ask(old, [1])
     metrics.serves(new, swapped=True)
-    ask(old, [1])  # a request that met the old version ends after the swap
+    await ask(old, [1])  # a request that met the old version ends after the swap
     assert samples(metrics) == {"setosa": 0, "versicolor": 0, "virginica": 0}
 
 
-def test_what_is_not_answered_is_not_counted() -> None:
+async def test_what_is_not_answered_is_not_counted() -> None:
     served = line(2.0).served()
     for instance in (["a"], [1.7e308]):  # no number, and a prediction that is none
         with pytest.raises(Problem):
-            ask(served, [1], instance)
+            await ask(served, [1], instance)
     assert sums(served.tally) == [0, 0, 0]
 
 

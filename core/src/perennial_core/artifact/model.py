@@ -35,6 +35,13 @@ class Predictions:
     """Shape (n, classes), float32 or float64, in the order of ``manifest.classes``; None for a
     regressor and for a classifier that gives no probabilities."""
 
+    def rows(self, share: slice) -> Predictions:
+        """Return the predictions for some of the rows."""
+        probabilities = self.probabilities
+        return Predictions(
+            self.values[share], None if probabilities is None else probabilities[share]
+        )
+
 
 class LoadedModel(ABC):
     """A model that is ready to predict. Its methods may be called from several threads."""

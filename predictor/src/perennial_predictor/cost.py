@@ -1,0 +1,62 @@
+"""How long a model takes, as it is measured when a version is loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from perennial_core.artifact import Predictions
+from perennial_predictor.instances import Row
+
+Predict = Callable[[Sequence[Row]], Predictions]
+
+_SAMPLE_ROWS = 16
+_SAMPLES = 3
+_LONG_SECONDS = 0.25
+"""A model that takes longer for a row is not asked for many only to learn how long that takes."""
+
+_WORTHWHILE = 0.9
+"""Rows go together when each then takes less than this share of what it takes alone."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How long a model takes, in seconds."""
+
+    call: float
+    """For each call, whatever the rows."""
+    row: float
+    """For each row."""
+
+    def of(self, rows: int) -> float:
+        """Return how long a call with so many rows takes."""
+        return self.call + rows * self.row
+
+    @property
+    def favours_batches(self) -> bool:
+        """Whether the rows of several requests are better predicted in one call."""
+        return self.of(_SAMPLE_ROWS) < _WORTHWHILE * _SAMPLE_ROWS * self.of(1)
+
+
+def measure(predict: Predict, row: Row) -> Cost:
+    """Let a model predict for a row, and for several, and return what that costs.
+
+    Raises:
+        InstanceRefused: The model cannot predict for this row.
+    """
+    alone = _fastest(predict, [row])
+    if alone > _LONG_SECONDS:
+        return Cost(0.0, alone)
+    together = _fastest(predict, [row] * _SAMPLE_ROWS)
+    each = max(0.0, together - alone) / (_SAMPLE_ROWS - 1)
+    return Cost(max(0.0, alone - each), each)
+
+
+def _fastest(predict: Predict, rows: Sequence[Row]) -> float:
+    taken = []
+    for _ in range(_SAMPLES):
+        started = time.perf_counter()
+        predict(rows)
+        taken.append(time.perf_counter() - started)
+    return min(taken)

@@ -1,0 +1,148 @@
+"""When and where a model predicts: together where that is cheaper, in a thread where it is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+from perennial_core.artifact import Predictions
+from perennial_predictor.cost import Cost, Predict
+from perennial_predictor.instances import Row
+
+INLINE_SECONDS = 0.0003
+"""What takes longer is computed in a thread, so that other requests and probes need not wait."""
+
+_BATCH_SECONDS = 0.02
+"""No longer are the batches that requests are joined to, for all wait for the whole of it."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Request:
+    rows: Sequence[Row]
+    predictions: asyncio.Future[Predictions]
+
+
+class Inference:
+    """Asks a model on behalf of requests.
+
+    What arrives in one turn of the event loop, or while all threads are busy, is predicted together
+    where the model favours that. Nothing waits for more to come.
+
+    Args:
+        predict: Asks the model; it is called in any thread.
+        cost: Of that.
+        threads: How many may predict at once.
+    """
+
+    def __init__(self, predict: Predict, cost: Cost, threads: int) -> None:
+        self._predict = predict
+        self._cost = cost
+        self._width = threads
+        self._threads = ThreadPoolExecutor(threads, "inference")  # started as they are needed
+        self._waiting: list[_Request] = []
+        self._busy = 0
+        self._is_due = False
+
+    async def predict(self, rows: Sequence[Row]) -> Predictions:
+        """Return the predictions for the rows of one request.
+
+        Raises:
+            InstanceRefused: The model cannot predict for them.
+        """
+        loop = asyncio.get_running_loop()
+        request = _Request(rows, loop.create_future())
+        self._waiting.append(request)
+        self._schedule(loop)
+        return await request.predictions
+
+    async def in_thread(self, work: Callable[[bytes], T], request: bytes) -> T:
+        """Return what work comes to that takes long by itself, such as reading many rows."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, work, request)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the model asked once this turn of the event loop is over."""
+        if self._waiting and not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._ask, loop)
+
+    def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask for the first batch of those that wait, unless it has to wait for a thread."""
+        self._is_due = False
+        batch = self._first_batch()
+        rows = [request.rows for request in batch]
+        if self._cost.of(sum(map(len, rows))) <= INLINE_SECONDS:
+            _settle(batch, outcomes(self._predict, rows))
+        elif self._busy < self._width:
+            self._ask_in_thread(loop, batch, rows)
+        else:
+            return
+        del self._waiting[: len(batch)]
+        self._schedule(loop)
+
+    def _ask_in_thread(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: Sequence[_Request],
+        rows: Sequence[Sequence[Row]],
+    ) -> None:
+        def done(asked: asyncio.Future[list[Predictions | Exception]]) -> None:
+            self._busy -= 1
+            _settle(batch, asked.result())
+            self._schedule(loop)
+
+        self._busy += 1
+        loop.run_in_executor(self._threads, outcomes, self._predict, rows).add_done_callback(done)
+
+    def _first_batch(self) -> list[_Request]:
+        """Return the first that waits, and those after it that are better asked along with it."""
+        if not self._cost.favours_batches:
+            return self._waiting[:1]
+        number = rows = 0
+        for request in self._waiting:
+            rows += len(request.rows)
+            if number and self._cost.of(rows) > _BATCH_SECONDS:
+                break
+            number += 1
+        return self._waiting[:number]
+
+
+def outcomes(predict: Predict, requests: Sequence[Sequence[Row]]) -> list[Predictions | Exception]:
+    """Return what a model predicts for each request, or why it does not.
+
+    When it refuses them together, each is asked for alone: none fails for what another holds.
+    """
+    try:
+        predictions = predict(list(chain.from_iterable(requests)))
+    except Exception as error:  # noqa: BLE001 whoever asked gets it
+        if len(requests) == 1:
+            return [error]
+        return [outcome for rows in requests for outcome in outcomes(predict, [rows])]
+    return _shares(predictions, map(len, requests))
+
+
+def _shares(predictions: Predictions, rows: Iterable[int]) -> list[Predictions | Exception]:
+    """Return each request's share of the predictions for all of their rows."""
+    shares: list[Predictions | Exception] = []
+    begin = 0
+    for number in rows:
+        share = slice(begin, begin + number)
+        shares.append(predictions.rows(share))
+        begin += number
+    return shares
+
+
+def _settle(batch: Sequence[_Request], answers: Sequence[Predictions | Exception]) -> None:
+    for request, answer in zip(batch, answers, strict=True):
+        if request.predictions.done():  # whoever asked has gone
+            continue
+        if isinstance(answer, Exception):
+            request.predictions.set_exception(answer)
+        else:
+            request.predictions.set_result(answer)

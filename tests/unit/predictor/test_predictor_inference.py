@@ -1,0 +1,153 @@
+"""When and where a model is asked on behalf of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from perennial_core.artifact import InstanceRefused, Predictions
+from perennial_predictor.cost import Cost, measure
+from perennial_predictor.inference import INLINE_SECONDS, Inference
+from perennial_predictor.instances import Row
+
+QUICK = Cost(call=1e-5, row=1e-7)
+"""Cheaper together, and no need for a thread."""
+SLOW = Cost(call=10 * INLINE_SECONDS, row=1e-7)
+"""Cheaper together, in a thread."""
+ROW_BY_ROW = Cost(call=0.0, row=1e-5)
+"""Together it takes as long as one by one."""
+
+
+class PlayedModel:
+    """Predicts the value of each row, refuses a negative one, and notes how it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[float]] = []
+        self.threads: set[int] = set()
+        self._calls = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def __call__(self, rows: Sequence[Row]) -> Predictions:
+        self.asked.append([value for (value,) in rows])
+        self.threads.add(threading.get_ident())
+        self._calls.release()
+        assert self.may_answer.wait(10)
+        if min(rows) < (0,):
+            raise InstanceRefused(f"{min(rows)} is negative")
+        return Predictions(np.array(rows, dtype=float).reshape(-1))
+
+    async def is_asked(self) -> None:
+        """Wait until it is asked once more."""
+        assert await asyncio.to_thread(self._calls.acquire, timeout=10)
+
+
+async def ask(inference: Inference, *requests: list[float]) -> list[list[float] | BaseException]:
+    """Ask for several requests at once, and return the predictions of each."""
+    asked = (inference.predict([(value,) for value in values]) for values in requests)
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    return [one if isinstance(one, BaseException) else one.values.tolist() for one in outcomes]
+
+
+@pytest.mark.parametrize("cost", [QUICK, SLOW, ROW_BY_ROW])
+async def test_each_request_gets_the_predictions_of_its_own_rows(cost: Cost) -> None:
+    inference = Inference(PlayedModel(), cost, 2)
+    assert await ask(inference, [1], [2, 3], [4]) == [[1], [2, 3], [4]]
+
+
+async def test_requests_of_one_turn_are_predicted_in_one_call() -> None:
+    model = PlayedModel()
+    await ask(Inference(model, QUICK, 1), [1], [2, 3], [4])
+    assert model.asked == [[1, 2, 3, 4]]
+
+
+async def test_requests_go_alone_where_together_they_are_no_cheaper() -> None:
+    model = PlayedModel()
+    await ask(Inference(model, ROW_BY_ROW, 1), [1], [2], [3])
+    assert model.asked == [[1], [2], [3]]
+
+
+async def test_who_asks_alone_waits_for_nobody() -> None:
+    model = PlayedModel()
+    inference = Inference(model, QUICK, 1)
+    assert [await ask(inference, [1]), await ask(inference, [2])] == [[[1]], [[2]]]
+    assert model.asked == [[1], [2]]
+
+
+async def test_a_request_that_the_model_refuses_fails_alone() -> None:
+    first, refused, last = await ask(Inference(PlayedModel(), QUICK, 1), [1], [-1], [2])
+    assert (first, last) == ([1], [2])
+    assert isinstance(refused, InstanceRefused)
+
+
+async def test_a_quick_model_is_asked_without_a_thread_and_a_slow_one_in_one() -> None:
+    quick, slow = PlayedModel(), PlayedModel()
+    await ask(Inference(quick, QUICK, 1), [1])
+    await ask(Inference(slow, SLOW, 1), [1])
+    assert quick.threads == {threading.get_ident()}
+    assert slow.threads.isdisjoint({threading.get_ident()})
+
+
+async def test_what_arrives_while_all_threads_are_busy_is_predicted_together_next() -> None:
+    model = PlayedModel()
+    model.may_answer.clear()
+    inference = Inference(model, SLOW, 1)
+    first = asyncio.create_task(ask(inference, [1]))
+    await model.is_asked()
+    rest = asyncio.create_task(ask(inference, [2], [3]))
+    await asyncio.sleep(0)
+    model.may_answer.set()
+    assert [await first, await rest] == [[[1]], [[2], [3]]]
+    assert model.asked == [[1], [2, 3]]
+
+
+async def test_no_more_predictions_run_at_once_than_there_are_threads() -> None:
+    model = PlayedModel()
+    model.may_answer.clear()
+    inference = Inference(model, Cost(call=0.0, row=10 * INLINE_SECONDS), 2)
+    asking = asyncio.create_task(ask(inference, *([float(number)] for number in range(6))))
+    await model.is_asked()
+    await model.is_asked()
+    await asyncio.sleep(0.02)
+    assert len(model.asked) == 2
+    model.may_answer.set()
+    assert await asking == [[number] for number in range(6)]
+    assert len(model.threads) == 2
+
+
+async def test_a_client_that_has_gone_takes_nothing_from_the_others() -> None:
+    model = PlayedModel()
+    model.may_answer.clear()
+    inference = Inference(model, SLOW, 1)
+    gone = asyncio.create_task(ask(inference, [1]))
+    stays = asyncio.create_task(ask(inference, [2]))
+    await model.is_asked()
+    gone.cancel()
+    model.may_answer.set()
+    assert await stays == [[2]]
+
+
+async def test_a_fault_of_the_model_reaches_whoever_asked() -> None:
+    def broken(rows: Sequence[Row]) -> Predictions:
+        raise ZeroDivisionError
+
+    for outcome in await ask(Inference(broken, QUICK, 1), [1], [2]):
+        assert isinstance(outcome, ZeroDivisionError)
+
+
+def test_a_cost_is_measured_by_one_row_and_by_several() -> None:
+    model = PlayedModel()
+    cost = measure(model, (1,))
+    assert {len(rows) for rows in model.asked} == {1, 16}
+    assert cost.call >= 0
+    assert cost.row >= 0
+    assert cost.of(3) == pytest.approx(cost.call + 3 * cost.row)
+
+
+async def test_other_work_that_takes_long_is_done_in_a_thread() -> None:
+    inference = Inference(PlayedModel(), QUICK, 1)
+    assert await inference.in_thread(lambda _: threading.get_ident(), b"") != threading.get_ident()

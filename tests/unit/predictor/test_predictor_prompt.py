@@ -1,0 +1,85 @@
+"""While a model predicts slowly, all else is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from served_models import KEY, line
+
+from perennial_core.artifact import Predictions
+from perennial_core.bundle import Bundle, write_bundle
+from perennial_core.settings import PredictorSettings
+from perennial_predictor.api import PredictorApi
+from perennial_predictor.application import Application
+from perennial_predictor.bundle_source import BundleSource
+from perennial_predictor.cost import Cost
+from perennial_predictor.drain import Drain
+from perennial_predictor.endpoints import Endpoints
+from perennial_predictor.follow import Follower
+from perennial_predictor.inference import Inference
+from perennial_predictor.instances import Row
+from perennial_predictor.metrics import Metrics
+from perennial_predictor.prediction import predict
+
+
+class HeldModel:
+    """A line that predicts only once it may."""
+
+    def __init__(self) -> None:
+        self.served = line(2.0).served()
+        self.is_asked = threading.Event()
+        self.may_answer = threading.Event()
+
+    def __call__(self, rows: Sequence[Row]) -> Predictions:
+        self.is_asked.set()
+        assert self.may_answer.wait(20)
+        return predict(self.served.model, rows)
+
+
+@pytest.fixture
+def model() -> HeldModel:
+    return HeldModel()
+
+
+@pytest.fixture
+async def client(model: HeldModel, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    stored = line(2.0).stored()
+    write_bundle(tmp_path / "bundle", Bundle(stored.manifest, stored.artifact))
+    settings = PredictorSettings(bundle=tmp_path / "bundle")
+    metrics, drain = Metrics(), Drain(0, 0)
+    follower = Follower(settings, BundleSource(tmp_path / "bundle", settings), metrics)
+    inference = Inference(model, Cost(call=1.0, row=0.0), threads=1)
+    follower.current = dataclasses.replace(model.served, inference=inference)
+    endpoints = Endpoints(str(KEY), settings, follower, metrics, drain)
+    application = Application(PredictorApi(str(KEY), endpoints, follower), follower, metrics, drain)
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_probes_and_metrics_are_answered_while_a_model_predicts(
+    model: HeldModel, client: httpx.AsyncClient
+) -> None:
+    predicting = asyncio.create_task(client.post("/predict", json={"instances": [[1]]}))
+    assert await asyncio.to_thread(model.is_asked.wait, 10)
+    for path in ("/healthz", "/readyz", "/metrics", "/"):
+        assert (await client.get(path)).status_code == 200
+    assert not predicting.done()
+    model.may_answer.set()
+    assert (await predicting).json()["predictions"] == [pytest.approx(5)]
+
+
+async def test_a_wrong_request_is_refused_while_a_model_predicts(
+    model: HeldModel, client: httpx.AsyncClient
+) -> None:
+    predicting = asyncio.create_task(client.get("/?msg=1"))
+    assert await asyncio.to_thread(model.is_asked.wait, 10)
+    assert (await client.get("/?msg=one")).status_code == 422
+    model.may_answer.set()
+    assert (await predicting).json()["prediction"] == pytest.approx(5)
