@@ -67,6 +67,12 @@ def test_what_is_to_be_removed_may_be_absent() -> None:
     assert edited(FILE, {PIN: None}) == FILE
 
 
+@pytest.mark.parametrize("other", ["[1, 2]", "text", "{}"])
+def test_what_stands_before_the_model_is_left_alone(other: str) -> None:
+    before = f"{other}\n---\n"
+    assert edited(before + FILE, {PIN: 3}) == before + edited(FILE, {PIN: 3})
+
+
 def test_json_stays_json() -> None:
     text = '{"kind": "PredictionModel", "spec": {"rollout": {"approval": "Manual"}}}\n'
     assert edited(text, {PIN: 3}).replace("\n", "") == (

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.util import load_yaml_guess_indent
-from yaml import SafeLoader, compose_all
+from yaml import MappingNode, SafeLoader, compose_all
 
 from perennial_cli.local.kubernetes_yaml import documents
 from perennial_core.errors import UserError
@@ -76,8 +76,8 @@ def _round_trip(text: str, fields: Fields) -> str:
 def _extent(text: str) -> tuple[int, int]:
     """Return where in a text its one model begins and ends."""
     for node in compose_all(text, SafeLoader):
-        keys = {key.value: value.value for key, value in node.value} if node else {}
-        if keys.get("kind") == KIND:
+        fields = node.value if isinstance(node, MappingNode) else []
+        if any((key.value, value.value) == ("kind", KIND) for key, value in fields):
             return node.start_mark.index, node.end_mark.index
     raise UserError(f"holds no {KIND}")
 
