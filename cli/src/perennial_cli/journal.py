@@ -7,6 +7,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from perennial_cli.show.texts import harmless
+
 
 class Journal:
     """Writes to a console; colours and links appear where it is a terminal."""
@@ -35,5 +37,5 @@ class Journal:
         self._console.print(Text(text, "bold"), soft_wrap=True)
 
     def _line(self, text: str, style: str) -> None:
-        line = Text.assemble((f"{datetime.now():%H:%M:%S} ", "dim"), (text, style))
+        line = Text.assemble((f"{datetime.now():%H:%M:%S} ", "dim"), (harmless(text), style))
         self._console.print(line, soft_wrap=True, highlight=False)

@@ -48,4 +48,7 @@ def _run(name: str) -> None:
 def _tell(text: str) -> None:
     from rich.console import Console
 
+    from perennial_cli.show.texts import harmless
+
+    text = harmless(text)
     Console(stderr=True).print(text, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from perennial_cli.progress import Phase, Progress
+from perennial_cli.show.texts import harmless
 from perennial_core.errors import Outage, PerennialError
 
 _PAUSE_SECONDS = 1.0
@@ -30,7 +32,7 @@ class _Spinner:
         self._status = status
 
     def show(self, text: str) -> None:
-        self._status.update(text)
+        self._status.update(Text(harmless(text)))  # brackets are no markup
 
 
 class _Lines:
@@ -42,7 +44,7 @@ class _Lines:
 
     def show(self, text: str) -> None:
         if text != self._shown:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
         self._shown = text
 
 

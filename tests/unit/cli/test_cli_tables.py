@@ -11,7 +11,7 @@ from rich.console import Console
 
 from perennial_cli.show.models import details_tables, models_table
 from perennial_cli.show.table import Table, aligned, print_tables
-from perennial_cli.show.texts import age, shown
+from perennial_cli.show.texts import age, harmless, in_a_line, shown
 from perennial_cli.show.versions import version_tables, versions_table
 from perennial_cli.views import (
     ConditionView,
@@ -53,6 +53,16 @@ def test_values_are_shown_plainly() -> None:
     values: tuple[Any, ...] = (None, "", {}, "text", 0.123456789, 7, True, {"a": [1]})
     assert [shown(value) for value in values] == [
         *("-", "-", "-", "text", "0.123457", "7", "true", '{"a": [1]}'),
+    ]
+
+
+def test_what_people_write_moves_no_cursor_and_breaks_no_line() -> None:
+    assert in_a_line("one\ntwo \x1b[31mred\x07") == "one two \\x1b[31mred\\x07"
+    assert harmless("one\ntwo\r\x9b2J") == "one\ntwo\\r\\x9b2J"
+    cells = [["1", "denied by bob: a\nb\x1b[2J"], ["2", "-"]]
+    assert aligned(Table(("VERSION", "MESSAGE"), cells)).splitlines()[1:] == [
+        "1         denied by bob: a b\\x1b[2J",
+        "2         -",
     ]
 
 

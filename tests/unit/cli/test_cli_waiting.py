@@ -40,6 +40,16 @@ async def test_each_change_is_a_line_and_the_end_is_returned(
     assert capsys.readouterr().err == "rolling out\n"
 
 
+async def test_on_a_terminal_brackets_are_no_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    texts = ("see [/docs]", "[ONNXRuntimeError] : 7", "\x1b[2J")
+    looks = [Progress(Phase.GOES_ON, text) for text in texts]
+    assert await wait(seen(*looks, DONE), 60) == "version 3 serves"
+    assert "\x1b[2J" not in capsys.readouterr().err
+
+
 async def test_what_failed_raises() -> None:
     with pytest.raises(WaitFailed, match="the pin is not held"):
         await wait(seen(Progress(Phase.FAILED, "the pin is not held")), 60)

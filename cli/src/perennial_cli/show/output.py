@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from perennial_cli.show.table import Table, print_tables
+from perennial_cli.show.texts import harmless
 from perennial_core.manifest import Record
 
 
@@ -63,11 +64,12 @@ def print_change(answer: Record, form: Format | None, text: str) -> None:
 
 def say(text: str) -> None:
     """Tell people what was done."""
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    Console().print(harmless(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Tell people something beside the answer."""
+    text = harmless(text)
     Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 

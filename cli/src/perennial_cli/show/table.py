@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from perennial_cli.show.texts import in_a_line
+
 _GAP = "   "
 _COLOURS = {
     **dict.fromkeys(("Serving", "Passed", "Published"), "green"),
@@ -29,7 +31,7 @@ class Table:
 
 def aligned(table: Table) -> str:
     """Return the table as text, as kubectl prints one: no colours, and no cell is cut."""
-    rows = [*([table.columns] if table.columns else []), *table.rows]
+    rows = [*([table.columns] if table.columns else []), *_lines(table)]
     if not rows:
         return ""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -38,6 +40,11 @@ def aligned(table: Table) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def _lines(table: Table) -> list[list[str]]:
+    """Return the rows; a cell is one line, whatever people wrote into it."""
+    return [[in_a_line(cell) for cell in row] for row in table.rows]
 
 
 def print_tables(tables: Sequence[Table], console: Console) -> None:
@@ -59,6 +66,6 @@ def _drawn(table: Table) -> RichTable:
     drawn.show_header = bool(table.columns)
     for heading in table.columns or table.rows[0]:
         drawn.add_column(heading if table.columns else "", overflow="fold")
-    for row in table.rows:
+    for row in _lines(table):
         drawn.add_row(*(Text(cell, _COLOURS.get(cell, "")) for cell in row))
     return drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,20 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Return a text in which what others wrote moves no cursor and changes no colour: control
+    characters but for tabs and line ends are spelled out."""
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def in_a_line(text: str) -> str:
+    """Return such a text as one line."""
+    return harmless(" ".join(text.splitlines()) if "\n" in text else text)
 
 
 def listed(numbers: list[int]) -> str:
