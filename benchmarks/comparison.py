@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from contestants import Contestant
 from load import generate
 
-CONNECTIONS = 16
+CONNECTIONS = 64
 _WARM_UP_SECONDS = 0.3
 _PATIENCE_SECONDS = 60.0
 

@@ -33,6 +33,11 @@ class Cost:
         """Return how long a call with so many rows takes."""
         return self.call + rows * self.row
 
+    def rows_in(self, seconds: float) -> int:
+        """Return for how many rows a call takes no longer; at least 1."""
+        rows = (seconds - self.call) / max(self.row, 1e-9)
+        return max(1, int(rows))
+
     @property
     def favours_batches(self) -> bool:
         """Whether the rows of several requests are better predicted in one call."""

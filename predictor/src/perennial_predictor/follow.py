@@ -14,7 +14,7 @@ from perennial_core.errors import PerennialError, UserError
 from perennial_core.identity import Version
 from perennial_core.registry import RegistryUnavailable
 from perennial_core.settings import PredictorSettings
-from perennial_predictor.memory import return_freed
+from perennial_predictor.memory import return_freed, settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness, readiness
 from perennial_predictor.served import ServedVersion, StoredVersion, load
@@ -130,6 +130,8 @@ class Follower:
     async def _swap_to(self, stored: StoredVersion) -> None:
         served = await asyncio.to_thread(load, stored, self._settings)
         swaps = self.current is not None
+        if not swaps:
+            settle()
         self.current = served
         self._metrics.serves(served, swapped=swaps)
         _log.info(

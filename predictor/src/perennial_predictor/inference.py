@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
@@ -22,10 +21,8 @@ _BATCH_SECONDS = 0.02
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Request:
-    rows: Sequence[Row]
-    predictions: asyncio.Future[Predictions]
+_Waiting = tuple[Sequence[Row], asyncio.Future[Predictions]]
+"""The rows of a request, and where their predictions go."""
 
 
 class Inference:
@@ -43,9 +40,10 @@ class Inference:
     def __init__(self, predict: Predict, cost: Cost, threads: int) -> None:
         self._predict = predict
         self._cost = cost
+        self._batch_rows = cost.rows_in(_BATCH_SECONDS) if cost.favours_batches else 1
         self._width = threads
         self._threads = ThreadPoolExecutor(threads, "inference")  # started as they are needed
-        self._waiting: list[_Request] = []
+        self._waiting: list[_Waiting] = []
         self._busy = 0
         self._is_due = False
 
@@ -56,10 +54,10 @@ class Inference:
             InstanceRefused: The model cannot predict for them.
         """
         loop = asyncio.get_running_loop()
-        request = _Request(rows, loop.create_future())
-        self._waiting.append(request)
+        predictions: asyncio.Future[Predictions] = loop.create_future()
+        self._waiting.append((rows, predictions))
         self._schedule(loop)
-        return await request.predictions
+        return await predictions
 
     async def in_thread(self, work: Callable[[bytes], T], request: bytes) -> T:
         """Return what work comes to that takes long by itself, such as reading many rows."""
@@ -76,11 +74,11 @@ class Inference:
         """Ask for the first batch of those that wait, unless it has to wait for a thread."""
         self._is_due = False
         batch = self._first_batch()
-        rows = [request.rows for request in batch]
-        if self._cost.of(sum(map(len, rows))) <= INLINE_SECONDS:
-            _settle(batch, outcomes(self._predict, rows))
+        requests = [rows for rows, _ in batch]
+        if self._cost.of(sum(map(len, requests))) <= INLINE_SECONDS:
+            _settle(batch, outcomes(self._predict, requests))
         elif self._busy < self._width:
-            self._ask_in_thread(loop, batch, rows)
+            self._ask_in_thread(loop, batch, requests)
         else:
             return
         del self._waiting[: len(batch)]
@@ -89,8 +87,8 @@ class Inference:
     def _ask_in_thread(
         self,
         loop: asyncio.AbstractEventLoop,
-        batch: Sequence[_Request],
-        rows: Sequence[Sequence[Row]],
+        batch: Sequence[_Waiting],
+        requests: Sequence[Sequence[Row]],
     ) -> None:
         def done(asked: asyncio.Future[list[Predictions | Exception]]) -> None:
             self._busy -= 1
@@ -98,19 +96,18 @@ class Inference:
             self._schedule(loop)
 
         self._busy += 1
-        loop.run_in_executor(self._threads, outcomes, self._predict, rows).add_done_callback(done)
+        loop.run_in_executor(self._threads, outcomes, self._predict, requests).add_done_callback(
+            done
+        )
 
-    def _first_batch(self) -> list[_Request]:
+    def _first_batch(self) -> list[_Waiting]:
         """Return the first that waits, and those after it that are better asked along with it."""
-        if not self._cost.favours_batches:
-            return self._waiting[:1]
-        number = rows = 0
-        for request in self._waiting:
-            rows += len(request.rows)
-            if number and self._cost.of(rows) > _BATCH_SECONDS:
-                break
-            number += 1
-        return self._waiting[:number]
+        rows = 0
+        for number, (more, _) in enumerate(self._waiting):
+            rows += len(more)
+            if number and rows > self._batch_rows:
+                return self._waiting[:number]
+        return self._waiting[:]
 
 
 def outcomes(predict: Predict, requests: Sequence[Sequence[Row]]) -> list[Predictions | Exception]:
@@ -138,11 +135,11 @@ def _shares(predictions: Predictions, rows: Iterable[int]) -> list[Predictions |
     return shares
 
 
-def _settle(batch: Sequence[_Request], answers: Sequence[Predictions | Exception]) -> None:
-    for request, answer in zip(batch, answers, strict=True):
-        if request.predictions.done():  # whoever asked has gone
+def _settle(batch: Sequence[_Waiting], answers: Sequence[Predictions | Exception]) -> None:
+    for (_, predictions), answer in zip(batch, answers, strict=True):
+        if predictions.done():  # whoever asked has gone
             continue
         if isinstance(answer, Exception):
-            request.predictions.set_exception(answer)
+            predictions.set_exception(answer)
         else:
-            request.predictions.set_result(answer)
+            predictions.set_result(answer)
