@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from perennial_core.artifact import Predictions
-from perennial_predictor.instances import Row
+from perennial_predictor.instances import Row, Rows
 
-Predict = Callable[[Sequence[Row]], Predictions]
+Predict = Callable[[Rows], Predictions]
 
 _SAMPLE_ROWS = 16
 _SAMPLES = 3
@@ -58,7 +58,7 @@ def measure(predict: Predict, row: Row) -> Cost:
     return Cost(max(0.0, alone - each), each)
 
 
-def _fastest(predict: Predict, rows: Sequence[Row]) -> float:
+def _fastest(predict: Predict, rows: Rows) -> float:
     taken = []
     for _ in range(_SAMPLES):
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from perennial_core.artifact import Predictions
 from perennial_predictor.cost import Cost, Predict
-from perennial_predictor.instances import Row
+from perennial_predictor.instances import Rows
 
 INLINE_SECONDS = 0.0003
 """What takes longer is computed in a thread, so that other requests and probes need not wait."""
@@ -21,7 +21,7 @@ _BATCH_SECONDS = 0.02
 T = TypeVar("T")
 
 
-_Waiting = tuple[Sequence[Row], asyncio.Future[Predictions]]
+_Waiting = tuple[Rows, asyncio.Future[Predictions]]
 """The rows of a request, and where their predictions go."""
 
 
@@ -47,7 +47,7 @@ class Inference:
         self._busy = 0
         self._is_due = False
 
-    async def predict(self, rows: Sequence[Row]) -> Predictions:
+    async def predict(self, rows: Rows) -> Predictions:
         """Return the predictions for the rows of one request.
 
         Raises:
@@ -88,7 +88,7 @@ class Inference:
         self,
         loop: asyncio.AbstractEventLoop,
         batch: Sequence[_Waiting],
-        requests: Sequence[Sequence[Row]],
+        requests: Sequence[Rows],
     ) -> None:
         def done(asked: asyncio.Future[list[Predictions | Exception]]) -> None:
             self._busy -= 1
@@ -110,18 +110,22 @@ class Inference:
         return self._waiting[:]
 
 
-def outcomes(predict: Predict, requests: Sequence[Sequence[Row]]) -> list[Predictions | Exception]:
+def outcomes(predict: Predict, requests: Sequence[Rows]) -> list[Predictions | Exception]:
     """Return what a model predicts for each request, or why it does not.
 
     When it refuses them together, each is asked for alone: none fails for what another holds.
     """
     try:
-        predictions = predict(list(chain.from_iterable(requests)))
+        predictions = predict(_joined(requests))
     except Exception as error:  # noqa: BLE001 whoever asked gets it
         if len(requests) == 1:
             return [error]
         return [outcome for rows in requests for outcome in outcomes(predict, [rows])]
     return _shares(predictions, map(len, requests))
+
+
+def _joined(requests: Sequence[Rows]) -> Rows:
+    return requests[0] if len(requests) == 1 else list(chain.from_iterable(requests))
 
 
 def _shares(predictions: Predictions, rows: Iterable[int]) -> list[Predictions | Exception]:

@@ -18,12 +18,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from perennial_core.artifact.model import Array
 from perennial_core.manifest import Column, ColumnType
 from perennial_predictor import problems
 from perennial_predictor.query import query_pairs, value_of
 
 Row = tuple[Any, ...]
 """The values of one instance in the order of the inputs, missing ones as None."""
+
+Rows = Sequence[Row] | Array
+"""The values of many: rows, or for a model without text an array of float64, shape (n, features),
+missing values as NaN."""
 
 QUERY_NAME = "msg"
 """A one-feature model takes its value by this name too."""

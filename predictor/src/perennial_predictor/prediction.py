@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ import numpy as np
 from perennial_core.artifact import LoadedModel, Predictions
 from perennial_core.manifest import ColumnType, Manifest, Task
 from perennial_predictor import problems
-from perennial_predictor.instances import Row
+from perennial_predictor.instances import Rows
 
 Scalar = float | int | bool | str
 
@@ -43,14 +42,14 @@ class PredictionAnswer(msgspec.Struct, omit_defaults=True):
     """The probability of each class."""
 
 
-def predict(model: LoadedModel, rows: Sequence[Row]) -> Predictions:
+def predict(model: LoadedModel, rows: Rows) -> Predictions:
     """Return the predictions for rows of values in the order of the model's inputs.
 
     Raises:
         InstanceRefused: The model cannot predict for these values.
     """
     if model.is_matrix:
-        return model.predict_matrix(np.array(rows, dtype=np.float64))
+        return model.predict_matrix(np.asarray(rows, dtype=np.float64))
     inputs = model.manifest.inputs
     return model.predict(
         {

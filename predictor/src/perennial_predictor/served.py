@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,13 +17,13 @@ from perennial_core.artifact import (
     Predictions,
     load_model,
 )
-from perennial_core.manifest import ColumnType, Manifest
+from perennial_core.manifest import ColumnType, Manifest, Task
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import problems
 from perennial_predictor.cost import Cost, measure
 from perennial_predictor.cpus import usable_cpus
 from perennial_predictor.inference import Inference
-from perennial_predictor.instances import InstanceReader, Row
+from perennial_predictor.instances import InstanceReader, Row, Rows
 from perennial_predictor.prediction import (
     PredictionAnswer,
     answer_to_many,
@@ -31,6 +32,11 @@ from perennial_predictor.prediction import (
 )
 from perennial_predictor.problems import Problem
 from perennial_predictor.tally import Tally, new_tally
+from perennial_predictor.v2.inputs import TensorReader
+from perennial_predictor.v2.messages import ModelMetadata
+from perennial_predictor.v2.metadata import model_metadata
+from perennial_predictor.v2.outputs import output_tensors
+from perennial_predictor.v2.tensor import Tensor
 
 _NEUTRAL = {ColumnType.BOOL: False, ColumnType.STRING: ""}
 
@@ -56,6 +62,8 @@ class ServedVersion:
     manifest: Manifest
     model: LoadedModel
     reader: InstanceReader
+    tensors: TensorReader
+    metadata: ModelMetadata
     load_seconds: float
     """How long it took to load it and warm it up."""
     inference: Inference
@@ -89,7 +97,22 @@ class ServedVersion:
         self.tally.count(predictions.values)
         return answer
 
-    async def _predictions(self, rows: list[Row]) -> Predictions:
+    async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str] = ()) -> list[Tensor]:
+        """Return the output tensors of the Open Inference Protocol.
+
+        Args:
+            tensors: Of the request.
+            outputs: Those that it names; none: all.
+
+        Raises:
+            Problem: As ``answer_body``.
+        """
+        predictions = await self._predictions(self.tensors.rows(tensors))
+        answer = output_tensors(self.manifest, predictions, outputs)
+        self.tally.count(predictions.values)
+        return answer
+
+    async def _predictions(self, rows: Rows) -> Predictions:
         try:
             return await self.inference.predict(rows)
         except InstanceRefused as error:
@@ -124,12 +147,16 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
             threads=settings.threads,
         )
         reader = InstanceReader(manifest.inputs, settings.max_instances)
+        tensors = TensorReader(manifest.inputs, settings.max_instances)
         cost = _cost(model, manifest)
+        metadata = model_metadata(manifest, has_probabilities=_has_probabilities(model, manifest))
         inference = Inference(partial(predict, model), cost, usable_cpus())
     except Exception as error:
         raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
     load_seconds = time.perf_counter() - started
-    return ServedVersion(manifest, model, reader, load_seconds, inference, new_tally(manifest))
+    return ServedVersion(
+        manifest, model, reader, tensors, metadata, load_seconds, inference, new_tally(manifest)
+    )
 
 
 def _cost(model: LoadedModel, manifest: Manifest) -> Cost:
@@ -139,10 +166,18 @@ def _cost(model: LoadedModel, manifest: Manifest) -> Cost:
     as a category that it does not know, has answered too.
     """
     if manifest.example is not None:
-        return measure(partial(predict, model), tuple(manifest.example))
+        return measure(partial(predict, model), _example(manifest))
     with suppress(InstanceRefused):
-        return measure(partial(predict, model), _neutral_row(manifest))
+        return measure(partial(predict, model), _example(manifest))
     return _UNKNOWN
+
+
+def _has_probabilities(model: LoadedModel, manifest: Manifest) -> bool:
+    """Return whether the model says how probable each class is, as it shows for its example."""
+    if manifest.task is Task.CLASSIFICATION:
+        with suppress(InstanceRefused):
+            return predict(model, [_example(manifest)]).probabilities is not None
+    return False
 
 
 def _refused(error: InstanceRefused) -> Problem:
@@ -151,5 +186,7 @@ def _refused(error: InstanceRefused) -> Problem:
     )
 
 
-def _neutral_row(manifest: Manifest) -> Row:
+def _example(manifest: Manifest) -> Row:
+    if manifest.example is not None:
+        return tuple(manifest.example)
     return tuple(_NEUTRAL.get(column.type, 0) for column in manifest.inputs)

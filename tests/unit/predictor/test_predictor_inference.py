@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from perennial_core.artifact import InstanceRefused, Predictions
 from perennial_predictor.cost import Cost, measure
 from perennial_predictor.inference import INLINE_SECONDS, Inference
-from perennial_predictor.instances import Row
+from perennial_predictor.instances import Rows
 
 QUICK = Cost(call=1e-5, row=1e-7)
 """Cheaper together, and no need for a thread."""
@@ -32,7 +31,7 @@ class PlayedModel:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def __call__(self, rows: Sequence[Row]) -> Predictions:
+    def __call__(self, rows: Rows) -> Predictions:
         self.asked.append([value for (value,) in rows])
         self.threads.add(threading.get_ident())
         self._calls.release()
@@ -132,7 +131,7 @@ async def test_a_client_that_has_gone_takes_nothing_from_the_others() -> None:
 
 
 async def test_a_fault_of_the_model_reaches_whoever_asked() -> None:
-    def broken(rows: Sequence[Row]) -> Predictions:
+    def broken(rows: Rows) -> Predictions:
         raise ZeroDivisionError
 
     for outcome in await ask(Inference(broken, QUICK, 1), [1], [2]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,7 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.inference import Inference
-from perennial_predictor.instances import Row
+from perennial_predictor.instances import Rows
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.prediction import predict
 
@@ -36,7 +36,7 @@ class HeldModel:
         self.is_asked = threading.Event()
         self.may_answer = threading.Event()
 
-    def __call__(self, rows: Sequence[Row]) -> Predictions:
+    def __call__(self, rows: Rows) -> Predictions:
         self.is_asked.set()
         assert self.may_answer.wait(20)
         return predict(self.served.model, rows)
