@@ -43,6 +43,24 @@ class Judgement:
         return tuple(v for v, ruling in rulings if ruling.state is State.AWAITING_APPROVAL)
 
 
+def incumbent_among(
+    manifests: Mapping[Version, Manifest],
+    decisions: Mapping[Version, Decision],
+    serves: tuple[Version, Digest] | None,
+) -> Version | None:
+    """Return the version that serves, as far as the registry has it.
+
+    One that lost its data numbers anew: another of the same number has yet to earn its place, and
+    the same that was published again has yet to be approved there again.
+    """
+    if serves is None:
+        return None
+    version, digest = serves
+    if version not in manifests:
+        return version
+    return version if manifests[version].digest == digest and version in decisions else None
+
+
 async def judge(
     registry: Registry,
     key: ModelKey,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from perennial_core.approval import Asked, judge
+from perennial_core.approval import Asked, incumbent_among, judge
 from perennial_core.decisions import Rules, choose
 from perennial_core.errors import Outage, UserError
 from perennial_core.identity import Version
-from perennial_core.manifest import Manifest
 from perennial_core.registry import Registry
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
@@ -49,7 +48,9 @@ class RegistryReader:
         key, pin = model.key, memory.pin
         snapshot = await self._registry.snapshot(key)
         manifests = await self._registry.manifests(key, snapshot.versions)
-        incumbent = _incumbent(memory, manifests)
+        proven = memory.proven.release if memory.proven else None
+        serves = (proven.version, proven.digest) if proven else None
+        incumbent = incumbent_among(manifests, snapshot.decisions, serves)
         rules = Rules.of(model.spec)
         judgement = await judge(self._registry, key, snapshot, manifests, incumbent, rules, asked)
         choice = choose(
@@ -68,12 +69,3 @@ class RegistryReader:
             latest=manifests.get(snapshot.latest) if snapshot.latest else None,
             target=Release(target.version, target.digest) if target else None,
         )
-
-
-def _incumbent(memory: RolloutMemory, manifests: Mapping[Version, Manifest]) -> Version | None:
-    """Return the version that serves, unless the registry, which lost its data and numbers anew,
-    has another of the same number: that one has yet to earn its place."""
-    if memory.proven is None:
-        return None
-    version, digest = memory.proven.release.version, memory.proven.release.digest
-    return version if version not in manifests or manifests[version].digest == digest else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from builders import NOW, manifest_body
@@ -16,10 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from perennial_core.approval import GATE, Asked, Judgement, judge
+from perennial_core.approval import GATE, Asked, Judgement, incumbent_among, judge
 from perennial_core.decisions import Rules, State, choose
 from perennial_core.identity import ModelKey, Version
-from perennial_core.manifest import Metrics
+from perennial_core.manifest import Manifest, Metrics
 from perennial_core.registry import (
     Answer,
     Decision,
@@ -57,7 +58,8 @@ class ApprovalMachine(RuleBasedStateMachine):
     """A controller that is killed between any two of its steps, and people who decide at any time.
 
     What each version earned is noted here in words of its own: the score against the bound of the
-    gate at the time, and who said yes to a version that waited.
+    gate at the time, and who said yes to a version that waited. A registry that loses its data
+    numbers anew, so what was earned is noted by the artifact too.
     """
 
     def __init__(self, registry_settings: RegistrySettings) -> None:
@@ -67,12 +69,12 @@ class ApprovalMachine(RuleBasedStateMachine):
         self.key = ModelKey("tests", f"approval-{next(_numbers)}")
         self.spec = Rules(GateSpec(), Approval.AUTOMATIC, NewerCandidate.SUPERSEDE, "h")
         self.scores: dict[Version, float] = {}
-        self.earned: set[Version] = set()
-        self.asked: dict[Version, Decision] = {}
+        self.earned: set[Serving] = set()
+        self.asked: dict[Version, Asked] = {}
         self.waiting: set[Version] = set()
         self.pinned: Version | None = None
         self.generation = 1
-        self.incumbent: Version | None = None
+        self.incumbent: Serving | None = None
         self.runs = itertools.count()
         self.loop.run(self.registry.purge(self.key))
 
@@ -103,7 +105,15 @@ class ApprovalMachine(RuleBasedStateMachine):
     def ask(self, version: Version, verdict: Answer) -> None:
         """A person writes a decision, whether or not the version waits for one."""
         decision = Decision(verdict=verdict, by="alice", reason="looked at it", at=NOW)
-        self.asked.setdefault(version, decision)
+        manifests = self._manifests()
+        seen = manifests[version].digest if version in manifests else None
+        self.asked.setdefault(version, Asked(decision, seen))
+
+    @rule()
+    def lose_the_data(self) -> None:
+        """What people said and what serves outlives it."""
+        self.loop.run(self.registry.purge(self.key))
+        self.earned.clear()
 
     @rule(version=VERSIONS)
     def fail(self, version: Version) -> None:
@@ -123,7 +133,7 @@ class ApprovalMachine(RuleBasedStateMachine):
             retained=judgement.manifests,
             decisions=judgement.decisions,
             failures=snapshot.failures,
-            incumbent=self.incumbent,
+            incumbent=self._incumbent(judgement.manifests),
             pinned=self.pinned,
             generation=self.generation,
         )
@@ -131,7 +141,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         if chosen is not None and rolls_out:
             serving = Serving(version=chosen.version, digest=chosen.digest)
             self.loop.run(self.registry.set_serving(self.key, serving))
-            self.incumbent = chosen.version
+            self.incumbent = serving
 
     @rule(version=VERSIONS)
     def a_confused_controller_says_what_serves(self, version: Version) -> None:
@@ -144,53 +154,62 @@ class ApprovalMachine(RuleBasedStateMachine):
             self.loop.run(self.registry.set_serving(self.key, serving))
         except NotApproved:
             return
-        self.incumbent = version
+        self.incumbent = serving
 
     @invariant()
     def what_serves_has_earned_it(self) -> None:
         serving = self.loop.run(self.registry.serving(self.key))
-        assert serving is None or serving.version in self.earned
+        assert serving is None or serving in self.earned
 
     @invariant()
     def what_a_person_denied_stays_denied(self) -> None:
         decisions = self.loop.run(self.registry.snapshot(self.key)).decisions
+        earned = {serving.version for serving in self.earned}
         for version, decision in decisions.items():
-            assert (decision.verdict is Answer.APPROVED) == (version in self.earned)
+            assert (decision.verdict is Answer.APPROVED) == (version in earned)
 
     def _judge(self) -> Judgement:
         snapshot = self.loop.run(self.registry.snapshot(self.key))
-        manifests = self.loop.run(self.registry.manifests(self.key, snapshot.versions))
-        asked = {
-            v: Asked(said, manifests[v].digest) for v, said in self.asked.items() if v in manifests
-        }
+        manifests = self._manifests()
+        incumbent = self._incumbent(manifests)
         judgement = self.loop.run(
-            judge(self.registry, self.key, snapshot, manifests, self.incumbent, self.spec, asked)
+            judge(*(self.registry, self.key, snapshot, manifests, incumbent, self.spec, self.asked))
         )
         for version in judgement.decisions.keys() - snapshot.decisions.keys():
-            self._note(version, judgement.decisions[version])
+            self._note(manifests[version], judgement.decisions[version])
         self.waiting = set(judgement.awaiting)
         for version in self.waiting:
             assert judgement.rulings[version].state is State.AWAITING_APPROVAL
         return judgement
 
-    def _note(self, version: Version, decision: Decision) -> None:
+    def _manifests(self) -> dict[Version, Manifest]:
+        versions = self.loop.run(self.registry.snapshot(self.key)).versions
+        return self.loop.run(self.registry.manifests(self.key, versions))
+
+    def _incumbent(self, manifests: Mapping[Version, Manifest]) -> Version | None:
+        decisions = self.loop.run(self.registry.snapshot(self.key)).decisions
+        serves = (self.incumbent.version, self.incumbent.digest) if self.incumbent else None
+        return incumbent_among(manifests, decisions, serves)
+
+    def _note(self, manifest: Manifest, decision: Decision) -> None:
         """Note what a new decision gives a version, if it was right to make it."""
+        version = manifest.version
+        said = self.asked.get(version)
+        asked = said.decision if said is not None and said.digest == manifest.digest else None
         bounds = [float(metric.min or 0) for metric in self.spec.gate.metrics]
         passes = all(self.scores[version] >= bound for bound in bounds)
         if decision.by == GATE:
             assert passes
             assert self.spec.approval is Approval.AUTOMATIC
-            assert self.asked.get(version) is None or (
-                self.asked[version].verdict is Answer.APPROVED
-            )
+            assert asked is None or asked.verdict is Answer.APPROVED
         elif decision.verdict is Answer.DENIED:
-            assert decision == self.asked[version]
+            assert decision == asked
         else:
-            assert decision == self.asked[version]
+            assert decision == asked
             assert passes or self.spec.gate.on_failure is OnFailure.REVIEW
             assert not (passes and self.spec.approval is Approval.AUTOMATIC)
         if decision.verdict is Answer.APPROVED:
-            self.earned.add(version)
+            self.earned.add(Serving(version=version, digest=manifest.digest))
 
 
 @pytest.mark.parametrize("server", [False], ids=["alone"], indirect=True)

@@ -276,6 +276,20 @@ async def test_a_registry_that_lost_its_data_changes_nothing_until_it_is_filled_
     assert serving == Serving(version=manifest.version, digest=manifest.digest)
 
 
+async def test_a_registry_that_gets_the_same_again_names_it_again(
+    bench: Bench, kubelet: Kubelet
+) -> None:
+    await bench.apply(HOT)
+    await bench.publish()
+    await bench.until(serves(1), "version 1 serves")
+    await bench.registry.purge(bench.key())
+    await bench.publish()
+
+    await bench.settle()
+
+    assert await named(bench) == 1
+
+
 async def test_a_swap_that_stands_still_while_redis_is_down_is_not_blamed(
     bench: Bench, kubelet: Kubelet, own_redis: RedisServer, own_registry: Registry
 ) -> None:
