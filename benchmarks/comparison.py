@@ -1,4 +1,4 @@
-"""Asks servers in turn, round by round, and prints how each compares with the first."""
+"""Asks servers in turn, round by round, and tells how each compares with the first."""
 
 from __future__ import annotations
 
@@ -8,68 +8,85 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from bars import Bar, Group, colour
 from contestants import Contestant
 from load import generate
+from options import Options
 
 CONNECTIONS = 64
 _WARM_UP_SECONDS = 0.3
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one server did in all rounds."""
+    """What one server did in all rounds: medians."""
 
     name: str
     rate: float
-    """Answers a second, median."""
+    """Answers a second."""
     ratio: float
-    """Of the first server's rate, round by round, median."""
+    """Of the first server's rate, round by round."""
     cpu_rate: float
-    """Answers for each second of its CPU time, median."""
+    """Answers for each second of its CPU time."""
     cpu_ratio: float
+    """Of the first server's, round by round."""
+
+
+class Comparison(Group):
+    """Servers that were asked for the same."""
+
+    def __init__(self, title: str, measured: Sequence[Measured]) -> None:
+        bars = [Bar(m.name, m.ratio, f"{m.ratio:.3f}", colour(m.name)) for m in measured]
+        super().__init__(title, bars)
 
 
 def compare(
-    title: str, contestants: Sequence[Contestant], rounds: int, seconds: float
-) -> list[Measured]:
+    title: str,
+    contestants: Sequence[Contestant],
+    options: Options,
+    connections: int = CONNECTIONS,
+) -> Comparison:
     """Ask all servers in each round; print and return how they compare with the first."""
     with ExitStack() as stack:
         for contestant in contestants:
             stack.enter_context(contestant.server)
-            _warm_up(contestant)
-        taken = [[_ask(each, seconds) for each in contestants] for _ in range(rounds)]
+            warm_up(contestant, connections)
+        taken = [
+            [_ask(each, options.seconds, connections) for each in contestants]
+            for _ in range(options.rounds)
+        ]
     measured = [
         _measured(each.server.name, [row[i] for row in taken], [row[0] for row in taken])
         for i, each in enumerate(contestants)
     ]
     _print(title, measured)
-    return measured
+    return Comparison(title, measured)
 
 
-def _warm_up(contestant: Contestant) -> None:
+def warm_up(contestant: Contestant, connections: int = CONNECTIONS) -> None:
     """Ask until the answers are right: a server listens before it has loaded its model."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            _ask(contestant, _WARM_UP_SECONDS)
+            _ask(contestant, _WARM_UP_SECONDS, connections)
             return
-        except RuntimeError:
+        except (RuntimeError, OSError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
 
-def _ask(contestant: Contestant, seconds: float) -> tuple[float, float]:
+def _ask(contestant: Contestant, seconds: float, connections: int) -> tuple[float, float]:
     """Return answers a second, and answers for each second of the server's CPU time."""
     server = contestant.server
     before = server.cpu_seconds()
-    load = generate(server.port, contestant.request, seconds=seconds, connections=CONNECTIONS)
+    load = generate(server.port, contestant.request, seconds=seconds, connections=connections)
     return load.rate, load.answers / max(server.cpu_seconds() - before, 0.001)
 
 
 def _measured(
-    name: str, own: list[tuple[float, float]], first: list[tuple[float, float]]
+    name: str, own: Sequence[tuple[float, float]], first: Sequence[tuple[float, float]]
 ) -> Measured:
     rates = [statistics.median(row[kind] for row in own) for kind in (0, 1)]
     ratios = [
@@ -80,10 +97,10 @@ def _measured(
 
 
 def _print(title: str, measured: Sequence[Measured]) -> None:
-    print(f"\n{title:32}  answers/s  ratio   answers/CPU s  ratio")
+    print(f"\n{title:28} answers/s  ratio   answers/CPU s  ratio")
     for one in measured:
         print(
-            f"{one.name:32} {one.rate:10.0f}  {one.ratio:5.3f}   {one.cpu_rate:13.0f}"
+            f"{one.name:28} {one.rate:9.0f}  {one.ratio:5.3f}   {one.cpu_rate:13.0f}"
             f"  {one.cpu_ratio:5.3f}",
             flush=True,
         )

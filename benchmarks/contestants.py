@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from environments import programs
 from load import Request
 from models import Model
 from server import Server
 
+from perennial_cli.local.redis_server import free_port
+
 HERE = Path(__file__).parent
 SERVERS = HERE / "servers"
-ANSWER = b'{"predictions":[152.13348416289594],"model":"tests/model","version":1}'
+BARE, PERENNIAL = "bare uvicorn", "Perennial"
 
 
 @dataclass(frozen=True)
@@ -24,29 +30,126 @@ class Contestant:
     request: Request
 
 
-def perennial(directory: Path, request: Request, model: Model, **settings: str) -> Contestant:
-    environment = {"PERENNIAL_BUNDLE": str(model.bundle), "PERENNIAL_PORT": "{port}"}
+@dataclass(frozen=True)
+class Task:
+    """What is asked: so many rows of a model, by each protocol that a server may speak."""
+
+    model: Model
+    directory: Path
+    """For logs, and files that the servers load."""
+    rows: int = 1
+
+    @property
+    def instances(self) -> Request:
+        return Request.post("/predict", self.model.body(self.rows), b'"predictions":')
+
+    def v1(self, name: str) -> Request:
+        """Return the request of KServe's first protocol."""
+        return Request.post(
+            f"/v1/models/{name}:predict", self.model.body(self.rows), b'"predictions":'
+        )
+
+    def v2(self, name: str) -> Request:
+        """Return the request of the Open Inference Protocol, with one tensor of all rows."""
+        rows = self.model.rows(self.rows)
+        tensor = {
+            "name": "input",
+            "shape": [len(rows), len(rows[0])],
+            "datatype": "FP64",
+            "data": [value for row in rows for value in row],
+        }
+        body = json.dumps({"inputs": [tensor]}).encode()
+        return Request.post(f"/v2/models/{name}/infer", body, b'"outputs":')
+
+    def log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def fitted(self, python: Path) -> str:
+        """Return the model as joblib, fitted by the scikit-learn that will load it."""
+        file = self.directory / f"{python.parent.parent.name}-{self.model.name}.joblib"
+        if not file.exists():
+            subprocess.run([python, HERE / "estimators.py", self.model.name, file], check=True)
+        return str(file)
+
+
+def bare(task: Task, request: Request, *options: str) -> Contestant:
+    """Bare uvicorn: gives a ready answer, with ``--reading`` once it has read the body."""
+    answer = json.dumps({"predictions": [152.13348416289594] * task.rows}, separators=(",", ":"))
+    file = task.directory / f"answer-{task.rows}.json"
+    file.write_text(answer)
+    command = [sys.executable, str(SERVERS / "bare.py"), "{port}", str(file), *options]
+    name = " ".join([BARE, *(option.strip("-") for option in options)])
+    return Contestant(Server(name, command, task.log(name)), Request(request.data))
+
+
+def perennial(
+    task: Task, request: Request, cores: Sequence[int] | None = None, **settings: str
+) -> Contestant:
+    environment = {"PERENNIAL_BUNDLE": str(task.model.bundle), "PERENNIAL_PORT": "{port}"}
     named = {f"PERENNIAL_{name}".upper(): value for name, value in settings.items()}
     command = [sys.executable, "-m", "perennial_predictor"]
-    log = directory / "perennial.log"
-    return Contestant(Server("Perennial", command, log, environment | named), request)
+    given = {} if cores is None else {"cores": cores}
+    log = task.log(PERENNIAL)
+    return Contestant(Server(PERENNIAL, command, log, environment | named, **given), request)
 
 
-def bare(directory: Path, request: Request, *options: str, answer: bytes = ANSWER) -> Contestant:
-    """Bare uvicorn: gives a ready answer, with ``--reading`` once it has read the body."""
-    command = [sys.executable, str(SERVERS / "bare.py"), "{port}", answer.decode(), *options]
-    name = " ".join(["bare uvicorn", *options])
-    return Contestant(Server(name, command, directory / "bare.log"), Request(request.data))
+def fastapi_app(task: Task, request: Request) -> Contestant:
+    file = task.fitted(Path(sys.executable))
+    command = [sys.executable, str(SERVERS / "fastapi_app.py"), "{port}", file]
+    return Contestant(Server("FastAPI, scikit-learn", command, task.log("fastapi")), request)
 
 
-def fastapi_app(directory: Path, request: Request, model: Model) -> Contestant:
-    file = _fitted(Path(sys.executable), directory, model)
-    command = [sys.executable, str(SERVERS / "fastapi_app.py"), "{port}", str(file)]
-    return Contestant(Server("FastAPI + scikit-learn", command, directory / "fastapi.log"), request)
+def flask_app(task: Task, request: Request) -> Contestant:
+    found = programs("flask")
+    environment = {"MODEL": task.fitted(found / "python"), "PYTHONPATH": str(SERVERS)}
+    command = [str(found / "gunicorn"), "--worker-class", "gthread", "--threads", "4"]
+    command += ["--keep-alive", "75", "--bind", "127.0.0.1:{port}", "flask_app:app"]
+    name = "Flask, gunicorn"
+    return Contestant(Server(name, command, task.log("flask"), environment), request)
 
 
-def _fitted(python: Path, directory: Path, model: Model) -> Path:
-    """Return the model as joblib, fitted by the scikit-learn that will load it."""
-    file = directory / f"{model.name}.joblib"
-    subprocess.run([python, HERE / "estimators.py", model.name, file], check=True)
-    return file
+def mlserver(task: Task) -> Contestant:
+    found = programs("mlserver")
+    folder = task.directory / "mlserver"
+    folder.mkdir(exist_ok=True)
+    ports = {"grpc_port": free_port(), "metrics_port": free_port()}
+    settings = {"parallel_workers": 0, "debug": False, "host": "127.0.0.1", **ports}
+    described = {
+        "name": "model",
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": task.fitted(found / "python")},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    (folder / "model-settings.json").write_text(json.dumps(described))
+    command = [str(found / "mlserver"), "start", str(folder)]
+    environment = {"MLSERVER_HTTP_PORT": "{port}"}
+    server = Server("MLServer", command, task.log("mlserver"), environment)
+    return Contestant(server, task.v2("model"))
+
+
+def kserve(task: Task) -> Contestant:
+    python = programs("kserve") / "python"
+    command = [str(python), str(SERVERS / "kserve_app.py"), "{port}", task.fitted(python)]
+    return Contestant(Server("KServe", command, task.log("kserve")), task.v1("model"))
+
+
+def bentoml(task: Task) -> Contestant:
+    found = programs("bentoml")
+    environment = {
+        "MODEL": task.fitted(found / "python"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_HOME": str(task.directory),
+        "PATH": f"{found}:{os.environ['PATH']}",
+    }
+    command = [str(found / "bentoml"), "serve", "bento_app:Predictor", "--port", "{port}"]
+    command += ["--working-dir", str(SERVERS), "--host", "127.0.0.1"]
+    return Contestant(Server("BentoML", command, task.log("bentoml"), environment), task.instances)
+
+
+RIVALS: dict[str, Callable[[Task], Contestant]] = {
+    "fastapi": lambda task: fastapi_app(task, task.instances),
+    "flask": lambda task: flask_app(task, task.instances),
+    "mlserver": mlserver,
+    "kserve": kserve,
+    "bentoml": bentoml,
+}

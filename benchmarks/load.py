@@ -16,7 +16,6 @@ import uvloop
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_OK = re.compile(rb"HTTP/1\.1 200 ")
 _PATIENCE_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -28,6 +27,7 @@ class Request:
 
     data: bytes
     expected: bytes = b""
+    status: int = 200
 
     @classmethod
     def get(cls, target: str, expected: bytes = b"") -> Request:
@@ -84,7 +84,7 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         length = _LENGTH.search(self._buffer, 0, head)
-        if length is None or not _OK.match(self._buffer):
+        if length is None or not self._buffer.startswith(self._load.status_line):
             self._load.fail(bytes(self._buffer[:2000]))
             return
         if len(self._buffer) < head + len(_HEAD_END) + int(length[1]):
@@ -101,6 +101,7 @@ class _Generator:
 
     def __init__(self, request: Request, seconds: float, rate: float | None) -> None:
         self.request = request
+        self.status_line = b"HTTP/1.1 %d " % request.status
         self.load = Load()
         self._seconds = seconds
         self._rate = rate

@@ -2,57 +2,49 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/one_row.py [--rounds N] [--seconds S]
 
-Server and load generator have a core each. In each round every server is asked in turn, on
-connections that stay open. It prints answers a second, and the answers for each second of the
-server's CPU time, which other load on the machine changes least; both relative to bare uvicorn.
+Server and load generator have a core each. In each round every server is asked in turn, on 64
+connections that stay open. It prints answers a second, and answers for each second of the server's
+own CPU time, which other load on the machine changes least; both relative to bare uvicorn.
+``--rivals ''`` leaves the other servers out, else they are installed at first.
 """
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 
-from comparison import compare
-from contestants import bare, fastapi_app, perennial
+from comparison import Comparison, compare
+from contestants import RIVALS, Task, bare, fastapi_app, flask_app, perennial
 from load import Request
 from models import make
-from server import keep_to_client_core
+from options import Options, run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    arguments = parser.parse_args()
-    keep_to_client_core()
-    with tempfile.TemporaryDirectory() as temporary:
-        directory = Path(temporary)
-        for name in ("linear", "forest"):
-            model = make(name, directory)
-            request = Request.post("/predict", model.body(1), b'"predictions":[')
-            compare(
-                f"POST /predict, one row, {name}",
-                [
-                    bare(directory, request),
-                    perennial(directory, request, model),
-                    fastapi_app(directory, request, model),
-                ],
-                arguments.rounds,
-                arguments.seconds,
-            )
-        model = make("point", directory)
-        request = Request.get("/?msg=100", b'"prediction":20')
-        compare(
-            "GET /?msg=100",
-            [
-                bare(directory, request),
-                perennial(directory, request, model),
-                fastapi_app(directory, request, model),
-            ],
-            arguments.rounds,
-            arguments.seconds,
-        )
+def by_post(name: str, directory: Path, options: Options) -> Comparison:
+    task = Task(make(name, directory), directory)
+    return compare(
+        f"POST, one row, {name}",
+        [
+            bare(task, task.instances),
+            perennial(task, task.instances),
+            *(RIVALS[rival](task) for rival in options.rivals),
+        ],
+        options,
+    )
 
 
-main()
+def by_get(directory: Path, options: Options) -> Comparison:
+    task = Task(make("point", directory), directory)
+    request = Request.get("/?msg=100", b'"prediction":20')
+    rivals = {"fastapi": fastapi_app, "flask": flask_app}
+    others = [rivals[name](task, request) for name in options.rivals if name in rivals]
+    contestants = [bare(task, request), perennial(task, request), *others]
+    return compare("GET /?msg=100", contestants, options)
+
+
+def main(directory: Path, options: Options) -> list[Comparison]:
+    comparisons = [by_post(name, directory, options) for name in ("linear", "forest")]
+    return [*comparisons, by_get(directory, options)]
+
+
+if __name__ == "__main__":
+    run(main, __doc__, plot="one-row.svg")

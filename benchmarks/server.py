@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -73,8 +74,9 @@ class Server(AbstractContextManager["Server"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for pid in self._pids():
-            os.kill(pid, 9)
+        for pid in reversed(self._pids()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def cpu_seconds(self) -> float:

@@ -1,14 +1,15 @@
 """The limit: bare uvicorn that gives a ready answer, or reads the body and then gives it.
 
-python bare.py PORT ANSWER [--reading]
+python bare.py PORT FILE-OF-THE-ANSWER [--reading]
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-ANSWER = sys.argv[2].encode()
+ANSWER = Path(sys.argv[2]).read_bytes()
 HEADERS = [
     (b"content-type", b"application/json"),
     (b"content-length", str(len(ANSWER)).encode()),

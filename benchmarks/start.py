@@ -1,0 +1,82 @@
+"""How long until the first right answer, and how much memory then, against a bare process?
+
+    PYTHONPATH=tests .venv/bin/python benchmarks/start.py [--rounds N]
+
+The bare process imports uvicorn and ONNX Runtime and loads the same ONNX file. Each server is
+started anew in each round, on one core, with its files in the page cache after a first round that
+does not count. Its memory is what is resident after some load.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bars import Bar, Group, colour
+from comparison import warm_up
+from contestants import RIVALS, SERVERS, Contestant, Task, perennial
+from load import generate
+from models import make
+from options import Options, run
+from server import Server
+
+MEBIBYTE = 1024 * 1024
+
+
+def bare_onnx(task: Task) -> Contestant:
+    file = task.directory / "model.onnx"
+    file.write_bytes(task.model.fitted.serialized.artifact)
+    command = [sys.executable, str(SERVERS / "bare_onnx.py"), "{port}", str(file)]
+    return Contestant(Server("bare process", command, task.log("bare-onnx")), task.instances)
+
+
+def started(make_contestant: Callable[[Task], Contestant], task: Task) -> tuple[float, float]:
+    """Return seconds to the first right answer, and MiB after a second of load."""
+    contestant = make_contestant(task)
+    begun = time.perf_counter()
+    with contestant.server as server:
+        wait(contestant)
+        seconds = time.perf_counter() - begun
+        warm_up(contestant)
+        return seconds, server.memory() / MEBIBYTE
+
+
+def wait(contestant: Contestant) -> None:
+    while True:
+        try:
+            generate(contestant.server.port, contestant.request, seconds=0, connections=1)
+            return
+        except (RuntimeError, OSError):
+            time.sleep(0.01)
+
+
+def main(directory: Path, options: Options) -> list[Group]:
+    task = Task(make("linear", directory), directory)
+    servers = {"bare process": bare_onnx, "Perennial": lambda task: perennial(task, task.instances)}
+    servers |= {name: RIVALS[name] for name in options.rivals}
+    rounds = [
+        {name: started(each, task) for name, each in servers.items()}
+        for _ in range(options.rounds + 1)
+    ][1:]
+    groups = []
+    for number, (title, unit) in enumerate(
+        (("Seconds to the first answer", "s"), ("Memory", "MiB"))
+    ):
+        print(f"\n{title:28}        {unit:>4}  ratio")
+        bars = []
+        for name in servers:
+            value = statistics.median(taken[name][number] for taken in rounds)
+            ratio = statistics.median(
+                taken[name][number] / taken["bare process"][number] for taken in rounds
+            )
+            print(f"{name:28} {value:11.2f}  {ratio:5.2f}", flush=True)
+            bars.append(Bar(name, value, f"{value:.2f} {unit} ({ratio:.2f})", colour(name)))
+        groups.append(Group(title, bars))
+    return groups
+
+
+if __name__ == "__main__":
+    run(main, __doc__, plot="start.svg")
