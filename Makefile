@@ -84,7 +84,15 @@ check: $(VENV)/ready ## check format, types, layers and, where helm is, what is 
 	@if command -v $(HELM) >/dev/null; then $(MAKE) --no-print-directory verify helm-lint; \
 	  else echo 'helm is not on PATH: manifests/ was not compared with the chart'; fi
 
+# Each program compares in interleaved rounds of its own; the plots are those in docs/performance.md.
+BENCHMARKS := one_row many_rows tail batching start leak
+bench: $(VENV)/ready ## compare the predictor with bare servers and with others, in some ten minutes
+	@set -e; for program in $(BENCHMARKS); do \
+	  echo; echo "== $$program"; \
+	  PYTHONPATH=tests $(BIN)/python benchmarks/$$program.py --plots docs/performance $(ARGS); \
+	done
+
 lock: $(VENV)/ready ## pin the dependencies anew; ARGS=--upgrade takes their newest versions
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock $(ARGS)
 
-.PHONY: cluster-demo kind-demo test check lock
+.PHONY: cluster-demo kind-demo test check bench lock

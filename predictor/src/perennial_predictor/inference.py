@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
+import numpy as np
+
 from perennial_core.artifact import Predictions
 from perennial_predictor.cost import Cost, Predict
 from perennial_predictor.instances import Rows
@@ -125,7 +127,13 @@ def outcomes(predict: Predict, requests: Sequence[Rows]) -> list[Predictions | E
 
 
 def _joined(requests: Sequence[Rows]) -> Rows:
-    return requests[0] if len(requests) == 1 else list(chain.from_iterable(requests))
+    """Return the rows of all requests; matrices are not taken apart where all are some."""
+    if len(requests) == 1:
+        return requests[0]
+    matrices = [rows for rows in requests if isinstance(rows, np.ndarray)]
+    if len(matrices) == len(requests):
+        return np.concatenate(matrices)
+    return list(chain.from_iterable(requests))
 
 
 def _shares(predictions: Predictions, rows: Iterable[int]) -> list[Predictions | Exception]:

@@ -32,13 +32,14 @@ class PlayedModel:
         self.may_answer.set()
 
     def __call__(self, rows: Rows) -> Predictions:
-        self.asked.append([value for (value,) in rows])
+        values = [float(value) for (value,) in rows]
+        self.asked.append(values)
         self.threads.add(threading.get_ident())
         self._calls.release()
         assert self.may_answer.wait(10)
-        if min(rows) < (0,):
-            raise InstanceRefused(f"{min(rows)} is negative")
-        return Predictions(np.array(rows, dtype=float).reshape(-1))
+        if min(values) < 0:
+            raise InstanceRefused(f"{min(values)} is negative")
+        return Predictions(np.array(values))
 
     async def is_asked(self) -> None:
         """Wait until it is asked once more."""
@@ -128,6 +129,31 @@ async def test_a_client_that_has_gone_takes_nothing_from_the_others() -> None:
     gone.cancel()
     model.may_answer.set()
     assert await stays == [[2]]
+
+
+async def test_matrices_and_lists_of_rows_go_together() -> None:
+    model = PlayedModel()
+    inference = Inference(model, QUICK, 1)
+    matrix = np.array([[1.0], [2.0]])
+    outcomes = await asyncio.gather(
+        inference.predict(matrix), inference.predict([(3.0,)]), inference.predict(matrix)
+    )
+    assert [outcome.values.tolist() for outcome in outcomes] == [[1, 2], [3], [1, 2]]
+    assert model.asked == [[1, 2, 3, 1, 2]]
+
+
+async def test_matrices_are_joined_to_one() -> None:
+    given: list[Rows] = []
+
+    def predict(rows: Rows) -> Predictions:
+        given.append(rows)
+        return Predictions(np.asarray(rows)[:, 0])
+
+    inference = Inference(predict, QUICK, 1)
+    matrix = np.array([[1.0], [2.0]])
+    outcomes = await asyncio.gather(inference.predict(matrix), inference.predict(matrix[:1]))
+    assert [outcome.values.tolist() for outcome in outcomes] == [[1, 2], [1]]
+    assert [type(rows) for rows in given] == [np.ndarray]
 
 
 async def test_a_fault_of_the_model_reaches_whoever_asked() -> None:
