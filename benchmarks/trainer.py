@@ -2,12 +2,13 @@
 
     .venv/bin/python benchmarks/trainer.py [--rounds N] [--rows N ...]
 
-Starts a Redis of its own. Each round runs three processes on the same file of ten columns, one
+Starts a Redis of its own. Each round runs four processes on the same file of ten columns, one
 after the other:
 
-    trainer  ``perennial-trainer run``: read, check, hash, fit, measure, convert, compare, publish
-    pandas   a script: pandas.read_csv, LinearRegression().fit, joblib.dump
-    pyarrow  the same, with pyarrow.csv.read_csv
+    trainer   ``perennial-trainer run``: read, check, hash, fit, measure, convert, compare, publish
+    streamed  the same by batches of 100,000 rows, with SGDRegressor
+    pandas    a script: pandas.read_csv, LinearRegression().fit, joblib.dump
+    pyarrow   the same, with pyarrow.csv.read_csv
 
 For each number of rows it prints the medians of the whole processes' seconds, of their peak
 resident memory in MiB, and of the rounds' ratios; with several numbers of rows also the law by
@@ -27,6 +28,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -66,6 +68,7 @@ READERS = {
     "pandas": "import pandas; frame = pandas.read_csv(sys.argv[1])",
     "pyarrow": "from pyarrow import csv; frame = csv.read_csv(sys.argv[1]).to_pandas()",
 }
+PROGRAMS = ("trainer", "streamed", *READERS)
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,12 @@ class Contest:
         arguments = [str(self.file), str(self.rows), str(COLUMNS)]
         subprocess.run([sys.executable, "-c", GENERATE, *arguments], check=True)
 
-    def trainer(self) -> Cost:
+    def trainer(self, estimator: str = "LinearRegression", **training: Any) -> Cost:
         """Train and publish, whatever was published before."""
         order_file = self.folder / "training.json"
         data = {"uri": f"file://{self.file}", "target": "y", "skipUnchanged": False}
-        estimator = {"class": "sklearn.linear_model.LinearRegression"}
-        order = TrainingOrder.model_validate(
-            {"model": "benchmarks/trainer", "training": {"data": data, "estimator": estimator}}
-        )
+        training |= {"data": data, "estimator": {"class": f"sklearn.linear_model.{estimator}"}}
+        order = TrainingOrder.model_validate({"model": "benchmarks/trainer", "training": training})
         order_file.write_text(order.to_text())
         given = TrainerSettings(
             run_id=uuid.uuid4().hex,
@@ -134,7 +135,9 @@ class Contest:
         return cost([sys.executable, "-c", script, str(self.file), dumped])
 
     def round(self) -> dict[str, Cost]:
-        return {"trainer": self.trainer(), **{name: self.bare(name) for name in READERS}}
+        streamed = self.trainer("SGDRegressor", streaming={})
+        bare = {name: self.bare(name) for name in READERS}
+        return {"trainer": self.trainer(), "streamed": streamed, **bare}
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,11 @@ def compare(contest: Contest, rounds: int) -> Medians:
     contest.generate()
     contest.round()  # the file and the libraries are in the page cache from here on
     found = Medians([contest.round() for _ in range(rounds)])
-    for name in ("trainer", *READERS):
+    for name in PROGRAMS:
         line = (
             f"{contest.rows:>10,}  {name:8} {found.seconds(name):8.2f} {found.mebibytes(name):8.0f}"
         )
-        if name != "trainer":
+        if name in READERS:
             line += f"   {found.times_as_long(name):5.2f}  {found.times_the_memory(name):5.2f}"
         print(line, flush=True)
     contest.file.unlink()
@@ -174,7 +177,7 @@ def compare(contest: Contest, rounds: int) -> Medians:
 
 def print_laws(found: Mapping[int, Medians]) -> None:
     """Print the straight lines through what the programs took, by least squares of the ratios."""
-    for name in ("trainer", *READERS):
+    for name in PROGRAMS:
         seconds = line_through({rows: each.seconds(name) for rows, each in found.items()})
         memory = line_through({rows: each.mebibytes(name) for rows, each in found.items()})
         print(

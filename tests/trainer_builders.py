@@ -33,6 +33,7 @@ def order(
     uri: str = "file:///data/points.csv",
     target: str = "y",
     asked: GateSpec | None = None,
+    streaming: Mapping[str, Any] | None = None,
     **data: Any,
 ) -> TrainingOrder:
     """Return an order; ``asked`` is its gate, ``data`` holds further fields of training.data."""
@@ -42,6 +43,7 @@ def order(
             "training": {
                 "data": {"uri": uri, "target": target, **data},
                 "estimator": dict(estimator),
+                "streaming": streaming,
             },
             "gate": asked or GateSpec(),
         }

@@ -22,6 +22,7 @@ from perennial_operator.kinds import (
     Kind,
     ObjectRef,
 )
+from perennial_operator.metrics import API_REQUESTS
 
 REQUEST_SECONDS = 30.0
 _APPLY = "application/apply-patch+yaml"
@@ -198,6 +199,7 @@ class Cluster(AbstractAsyncContextManager["Cluster"]):
         query: list[tuple[str, str]] | None = None,
         content_type: str = "application/json",
     ) -> Body:
+        API_REQUESTS.labels(method).inc()
         request = await self._api.param_serialize(
             method,
             path,

@@ -110,6 +110,26 @@ async def test_the_same_rows_written_anew_are_no_new_data(
     assert await trainer("two") == 1
 
 
+async def test_a_run_by_batches_publishes_and_skips_as_any_other(
+    tmp_path: Path, registry: Registry, key: ModelKey, data: Any
+) -> None:
+    async def streamed(run_id: str, **streaming: int) -> Version:
+        estimator = {"class": "sklearn.linear_model.SGDRegressor", "params": {"eta0": 0.001}}
+        told = {"batchRows": 20, "epochs": 50} | streaming
+        given = order(model=str(key), estimator=estimator, streaming=told)
+        return await run(Start(given, settings(tmp_path, run_id=run_id)), registry)
+
+    data()
+    assert [await streamed("one"), await streamed("two")] == [1, 1]
+    manifest, model = await served(registry, key, Version(1))
+    assert (manifest.rows.training, manifest.rows.holdout) == (80, 20)
+    assert manifest.format is ArtifactFormat.ONNX
+    assert model.predict_matrix(np.array([[5.0]])).values == pytest.approx([13], abs=1)
+    assert await streamed("three", epochs=51) == 2
+    data(slope=5)
+    assert await streamed("four", epochs=51) == 3
+
+
 async def test_new_data_make_a_new_version(trainer: Any, data: Any) -> None:
     data(slope=2)
     await trainer("one")

@@ -25,6 +25,16 @@ def test_the_hash_stays_the_same_from_release_to_release() -> None:
     assert content_hash() == "0d160229c03bef67"
 
 
+def test_training_by_batches_is_another_training() -> None:
+    hashes = {
+        content_hash(),
+        content_hash(streaming={}),
+        content_hash(streaming={"batchRows": 50_000}),
+        content_hash(streaming={"epochs": 2}),
+    }
+    assert len(hashes) == 4
+
+
 def test_the_hash_is_the_same_in_every_process() -> None:
     code = (
         "from perennial_core.resource import TrainingSpec;"

@@ -292,9 +292,9 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
     assert {message.partition(":")[0] for message in messages} == {
         *("metadata.name", "volume", "features", "credentialsSecret", "delimiter"),
         *("estimator", "estimator.params", "env", "metrics", "checks"),
-        *("rollout.canary", "rollout.shadow", "training", "promotion.from"),
+        *("rollout.canary", "rollout.shadow", "training", "streaming", "promotion.from"),
     }
-    assert len(messages) == 20
+    assert len(messages) == 21
 
 
 FROM = {"namespace": "staging", "name": "points"}

@@ -22,6 +22,7 @@ from perennial_trainer.record import Start, publish, record_skip
 
 if TYPE_CHECKING:
     from perennial_trainer.in_memory import InMemory
+    from perennial_trainer.streaming.streamed import Streamed
     from perennial_trainer.training import Candidate
 
 _log = structlog.get_logger(__name__)
@@ -53,9 +54,13 @@ async def run(start: Start[TrainingOrder], registry: Registry) -> Version:
     return await _publish(start, registry, candidate, data.fingerprint)
 
 
-def _read(start: Start[TrainingOrder]) -> InMemory:
+def _read(start: Start[TrainingOrder]) -> InMemory | Streamed:
     """Read the data while what trains on it is imported: reading leaves the interpreter free."""
     order = start.order
+    if order.training.streaming is not None:
+        from perennial_trainer.streaming.streamed import streamed
+
+        return streamed(order, order.training.streaming, start.settings)
     with ThreadPoolExecutor(1, "read") as reader:
         rows = reader.submit(read_rows, order.training.data, start.settings)
         from perennial_trainer.in_memory import in_memory

@@ -89,11 +89,23 @@ def train(
     division = divide(dataset, order.training.data.holdout, task)
     check_trainable(dataset, division, task)
     if task is Task.CLASSIFICATION:
-        classes = _labels(np.unique(division.training.target), dataset.target.column)
-        check_classes(order.gate, classes, gives_probabilities=_may_give_probabilities(estimator))
+        check_labels(order, estimator, np.unique(division.training.target), dataset.target.column)
     if spec.steps is None:
         estimator = with_preprocessing(estimator, dataset)
     _fit(estimator, division.training, name_of(spec))
+    return published(order, estimator, task, dataset, division, incumbent, trusted_types)
+
+
+def published(
+    order: TrainingOrder,
+    estimator: Any,
+    task: Task,
+    dataset: Dataset,
+    division: Division,
+    incumbent: Incumbent | None,
+    trusted_types: Sequence[str],
+) -> Candidate:
+    """Return a fitted estimator serialized and measured; arguments and errors as of ``train``."""
     signature = _signature(order.model, estimator, task, dataset)
     if signature.classes is not None:
         gives = hasattr(estimator, "predict_proba")
@@ -150,6 +162,16 @@ def _signature(model: str, estimator: Any, task: Task, dataset: Dataset) -> Sign
 def _labels(classes: Array, target: Column) -> list[str | int | float | bool]:
     labels = classes.tolist()
     return [bool(label) for label in labels] if target.type is ColumnType.BOOL else labels
+
+
+def check_labels(order: TrainingOrder, estimator: Any, labels: Array, target: Column) -> None:
+    """Refuse metrics of the gate that no classifier with these labels has, before it is fitted.
+
+    Raises:
+        SpecError: The text names the metric.
+    """
+    classes = _labels(labels, target)
+    check_classes(order.gate, classes, gives_probabilities=_may_give_probabilities(estimator))
 
 
 def _may_give_probabilities(estimator: Any) -> bool:

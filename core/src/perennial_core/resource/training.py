@@ -87,18 +87,51 @@ class EstimatorSpec(Part):
         return self
 
 
+class Streaming(Part):
+    """Training by batches, for more rows than memory holds: each is read, given to the estimator's
+    partial_fit, and forgotten."""
+
+    batch_rows: Annotated[int, Field(ge=10, le=10_000_000)] = 100_000
+    """How many rows are in memory at a time, and at most in the holdout."""
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How often the estimator is shown all rows."""
+
+
 class TrainingSpec(RunSpec):
     """How versions of the model are made."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!has(self.streaming) || self.data.uri.startsWith('file:')",
+                    "streaming: only a file: uri can be read by batches",
+                )
+            ]
+        }
+    )
+
     data: DataSpec
     estimator: EstimatorSpec
+    streaming: Streaming | None = None
+    """Train by batches. The estimator needs partial_fit, and so do the transformers before it.
+    Absent: all rows are in memory at once."""
+
+    @model_validator(mode="after")
+    def _streams_files(self) -> Self:
+        if self.streaming is not None and not self.data.uri.startswith("file:"):
+            raise ValueError("streaming: only a file: uri can be read by batches")
+        return self
 
     def content_hash(self) -> str:
-        """Return the hash of what decides the trained model: data and estimator.
+        """Return the hash of what decides the trained model: data, estimator and batches.
 
         Schedule, time zone, resources, timeout and retries change when and where a run happens, and
         checks of the data whether it is one, not what comes of it.
         """
         data: dict[str, Any] = self.data.to_json()
         del data["skipUnchanged"], data["checks"]
-        return short_hash({"data": data, "estimator": self.estimator.to_json()})
+        content = {"data": data, "estimator": self.estimator.to_json()}
+        if self.streaming is not None:
+            content["streaming"] = self.streaming.to_json()
+        return short_hash(content)

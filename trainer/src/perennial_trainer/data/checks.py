@@ -29,7 +29,7 @@ def check_rows(rows: Rows, checks: Checks) -> None:
         DataError: The text names all that fails: file, column, bound, and the value found.
     """
     failures = [
-        *_of_count(rows, checks),
+        *wrong_count(rows.name, rows.count, checks),
         *(failure for check in checks.columns for failure in _of_column(rows, check)),
     ]
     if failures:
@@ -38,9 +38,10 @@ def check_rows(rows: Rows, checks: Checks) -> None:
         raise DataError("; ".join(shown))
 
 
-def _of_count(rows: Rows, checks: Checks) -> Iterator[str]:
-    count, least, most = rows.count, checks.min_rows, checks.max_rows
-    found = f"{rows.name}: there are {count} rows"
+def wrong_count(data: str, count: int, checks: Checks) -> Iterator[str]:
+    """Yield what is wrong with how many rows there are."""
+    least, most = checks.min_rows, checks.max_rows
+    found = f"{data}: there are {count} rows"
     if least is not None and count < least:
         yield f"{found}, fewer than {_FIELD}.minRows {least}"
     if most is not None and count > most:
@@ -53,7 +54,8 @@ def _of_column(rows: Rows, check: ColumnCheck) -> Iterator[str]:
     if gone:
         return
     if check.max_null_share is not None:
-        yield from _of_nulls(rows, check.name, check.max_null_share)
+        missing, most = missing_in(rows, check.name), Decimal(check.max_null_share)
+        yield from wrong_null_share(rows.name, check.name, missing, rows.count, most)
     if check.min is not None or check.max is not None:
         yield from _of_values(rows, check)
 
@@ -68,13 +70,20 @@ def _missing(rows: Rows, name: str) -> Iterator[str]:
             yield f"{file.name}: the header names column {name!r} twice"
 
 
-def _of_nulls(rows: Rows, name: str, most: str) -> Iterator[str]:
+def missing_in(rows: Rows, name: str) -> int:
+    """Return how many rows have no value in a column."""
     chunks = rows.chunks(name)
-    missing = sum(pc.sum(pc.is_null(chunk, nan_is_null=True)).as_py() or 0 for chunk in chunks)
-    if missing > Decimal(most) * rows.count:
+    return sum(pc.sum(pc.is_null(chunk, nan_is_null=True)).as_py() or 0 for chunk in chunks)
+
+
+def wrong_null_share(
+    data: str, column: str, missing: int, count: int, most: Decimal
+) -> Iterator[str]:
+    """Yield what is wrong with how many rows of a column have no value."""
+    if missing > most * count:
         yield (
-            f"{rows.name}: column {name!r} has no value in {missing} of {rows.count} rows, a share"
-            f" of {missing / rows.count:.6g}, above maxNullShare {most}"
+            f"{data}: column {column!r} has no value in {missing} of {count} rows, a share"
+            f" of {missing / count:.6g}, above maxNullShare {most}"
         )
 
 
@@ -102,5 +111,5 @@ def _of_bound(rows: Rows, name: str, values: Array, wrong: Array, bound: str) ->
         count = int(np.count_nonzero(wrong))
         yield (
             f"{rows.place(row)}: column {name!r} holds {values[row]:.15g}, {bound}"
-            f" ({count} {'row' if count == 1 else 'rows'} in all)"
+            f" ({count} {'row' if count == 1 else 'rows'} {rows.extent})"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import chain
 
 import pyarrow as pa
@@ -30,6 +31,39 @@ def read_csv(file: DataFile, delimiter: str) -> pa.Table:
         return _parse_naming_lines(file, delimiter)
 
 
+def open_csv(
+    file: DataFile, delimiter: str, types: Mapping[str, pa.DataType] | None = None
+) -> csv.CSVStreamingReader:
+    """Open a file to be read piece by piece.
+
+    Args:
+        file: With a header line.
+        delimiter: Of its columns.
+        types: Of the columns; those that are not named have the type of their first values.
+
+    Raises:
+        DataError: The file is empty.
+    """
+    try:
+        return csv.open_csv(
+            file.open_text(),
+            parse_options=_parse_options(delimiter),
+            convert_options=_convert_options(types),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):
+            raise DataError(f"{file.name}: the file is empty") from error
+        raise
+
+
+def _parse_options(delimiter: str, *, breaks: bool = True) -> csv.ParseOptions:
+    return csv.ParseOptions(delimiter=delimiter, newlines_in_values=breaks)
+
+
+def _convert_options(types: Mapping[str, pa.DataType] | None = None) -> csv.ConvertOptions:
+    return csv.ConvertOptions(strings_can_be_null=True, column_types=types)
+
+
 def _may_break_values(file: DataFile) -> bool:
     """Return whether a line break may stand within a value, which is quoted then.
 
@@ -38,9 +72,11 @@ def _may_break_values(file: DataFile) -> bool:
     stream = file.open_text()
     if isinstance(stream, pa.CompressedInputStream):
         return True
-    header, _, rest = stream.read(_SCAN_BYTES).partition(b"\n")
+    header, line_break, rest = stream.read(_SCAN_BYTES).partition(b"\n")
     pieces = chain([rest], iter(lambda: stream.read(_SCAN_BYTES), b""))
-    return header.count(b'"') % 2 == 1 or any(b'"' in piece for piece in pieces)
+    if not line_break or header.count(b'"') % 2:
+        return True
+    return any(b'"' in piece for piece in pieces)
 
 
 def _parse(file: DataFile, delimiter: str, *, use_threads: bool, breaks: bool = True) -> pa.Table:
@@ -48,8 +84,8 @@ def _parse(file: DataFile, delimiter: str, *, use_threads: bool, breaks: bool = 
     return csv.read_csv(
         file.open_text(),
         read_options=csv.ReadOptions(use_threads=use_threads),
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=breaks),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+        parse_options=_parse_options(delimiter, breaks=breaks),
+        convert_options=_convert_options(),
     )
 
 

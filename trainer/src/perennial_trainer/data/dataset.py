@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ _COLUMN_TYPES = {
     Kind.INTEGER: ColumnType.FLOAT64,  # a model of whole numbers can be asked for 1.5
     Kind.BOOL: ColumnType.BOOL,
     Kind.TEXT: ColumnType.STRING,
+    Kind.EMPTY: ColumnType.STRING,
 }
 
 
@@ -44,15 +46,34 @@ class Dataset:
         return len(self.features)
 
 
-def build_dataset(rows: Rows, task: Task) -> Dataset:
+def kinds_of(rows: Rows) -> dict[str, Kind]:
+    """Return what the features hold.
+
+    Raises:
+        DataError: One holds what no estimator takes, or text in one file and numbers in another.
+    """
+    return {name: kind_of(rows, name) for name in rows.features}
+
+
+def column_type(kind: Kind) -> ColumnType:
+    """Return the type by which predictors know a feature."""
+    return _COLUMN_TYPES[kind]
+
+
+def build_dataset(rows: Rows, task: Task, known: Mapping[str, Kind] | None = None) -> Dataset:
     """Return the rows as features and target.
+
+    Args:
+        rows: All, or a batch.
+        task: What is predicted.
+        known: What the features hold, where the rows are not all.
 
     Raises:
         DataError: A column cannot be used; the text names file, column and, for a single value,
             the line.
     """
     target = read_target(rows, task)
-    kinds = {name: kind_of(rows, name) for name in rows.features}
+    kinds = known or kinds_of(rows)
     numeric = [name for name, kind in kinds.items() if is_numeric(kind)]
     matrix = np.empty((rows.count, len(numeric)), order="F")
     missing: dict[str, bool] = {}
@@ -64,7 +85,7 @@ def build_dataset(rows: Rows, task: Task) -> Dataset:
     }
     missing |= {name: bool(pd.isna(values).any()) for name, values in columns.items()}
     inputs = tuple(
-        Column(name=name, type=_COLUMN_TYPES[kind], nullable=missing[name])
+        Column(name=name, type=column_type(kind), nullable=missing[name])
         for name, kind in kinds.items()
     )
     return Dataset(rows.without_values(), inputs, _frame(inputs, numeric, matrix, columns), target)
@@ -79,26 +100,25 @@ def _check_numbers(rows: Rows, name: str, values: Array) -> bool:
     if infinite.size:
         raise DataError(
             f"{rows.place(int(infinite[0]))}: column {name!r} holds an infinite value"
-            f" ({infinite.size} in all); remove or replace them"
+            f" ({infinite.size} {rows.extent}); remove or replace them"
         )
     missing = np.isnan(values)
-    if missing.all():
-        raise _no_values(rows, name)
+    if rows.is_all and missing.all():
+        raise no_values(rows.name, name)
     return bool(missing.any())
 
 
 def _checked_texts(rows: Rows, name: str) -> Array:
-    if kind_of(rows, name) is Kind.EMPTY:
-        raise _no_values(rows, name)
     values = texts(rows, name)
-    if pd.isna(values).all():
-        raise _no_values(rows, name)
+    if rows.is_all and pd.isna(values).all():
+        raise no_values(rows.name, name)
     return values
 
 
-def _no_values(rows: Rows, name: str) -> DataError:
+def no_values(data: str, name: str) -> DataError:
+    """Return the error for a column that is empty in all rows."""
     return DataError(
-        f"{rows.name}: column {name!r} has no value in any row; fill it, or list the columns to use"
+        f"{data}: column {name!r} has no value in any row; fill it, or list the columns to use"
         " in spec.training.data.features"
     )
 

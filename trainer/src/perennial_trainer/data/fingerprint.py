@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,34 @@ def fingerprint(dataset: Dataset) -> str:
         _add(digest, column, dataset.features[column.name].to_numpy())
     _add(digest, dataset.target.column, dataset.target.values)
     return digest.hexdigest()[:32]
+
+
+class RunningFingerprint:
+    """The fingerprint of rows that come in batches of one size, but for the last.
+
+    It is another than that of the same rows all at once, for these are gone through by columns.
+    """
+
+    def __init__(self) -> None:
+        self._digests: dict[str, Any] = defaultdict(hashlib.sha256)
+
+    def add(self, batch: Dataset) -> None:
+        """See a batch."""
+        for column in batch.inputs:
+            self._update(column.name, batch.features[column.name].to_numpy())
+        self._update(batch.target.column.name, batch.target.values)
+
+    def _update(self, name: str, values: Array) -> None:
+        for content in _content(values):
+            self._digests[name].update(content)
+
+    def end(self, columns: Sequence[Column], rows: int) -> str:
+        """Return the hash of all rows, given their columns, features and target."""
+        digest = hashlib.sha256()
+        for column in columns:
+            digest.update(f"{len(column.name)} {column.name} {column.type} {rows} ".encode())
+            digest.update(self._digests[column.name].digest())
+        return str(digest.hexdigest()[:32])
 
 
 def _add(digest: Any, column: Column, values: Array) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -23,7 +25,7 @@ FORMATS = {
     ".json": DataFormat.JSON_LINES,
 }
 _COMPRESSED = {".gz", ".bz2", ".zst"}
-_FIRST_LINES = {DataFormat.CSV: 2, DataFormat.JSON_LINES: 1}
+FIRST_LINES = {DataFormat.CSV: 2, DataFormat.JSON_LINES: 1}
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,13 @@ class FileTable:
     name: str
     table: pa.Table
     first_line: int | None = None
-    """The line of the first row; None where rows are not lines."""
+    """The line of the file's first row; None where rows are not lines."""
+    start: int = 0
+    """How many rows of the file come before those of the table."""
 
     def place(self, row: int) -> str:
         """Return where a row stands, for messages. Blank lines are not counted."""
+        row += self.start
         if self.first_line is None:
             return f"{self.name}, row {row + 1}"
         return f"{self.name}, line {row + self.first_line}"
@@ -55,6 +60,19 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
         SpecError: The suffix tells no format and the spec does neither.
         Outage: The file cannot be read just now.
     """
+    kind = format_of(file, data)
+    with explained(file, kind):
+        table = _table(file, kind, data)
+        table.column_names  # noqa: B018 - decodes the names, which pyarrow does not until asked
+    return FileTable(file.name, table, FIRST_LINES.get(kind))
+
+
+def format_of(file: DataFile, data: DataSpec) -> DataFormat:
+    """Return the format of a file.
+
+    Raises:
+        SpecError: The suffix tells none and the spec does neither; or it has no delimiters.
+    """
     kind = data.format or format_by_suffix(file.uri)
     if kind is None:
         raise SpecError(
@@ -65,10 +83,14 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
         raise SpecError(
             f"spec.training.data.delimiter: {file.name} is {kind}, and only csv has delimiters"
         )
+    return kind
+
+
+@contextmanager
+def explained(file: DataFile, kind: DataFormat) -> Iterator[None]:
+    """Say of what pyarrow raises which file it is about, and whether it passes."""
     try:
-        table = _table(file, kind, data)
-        table.column_names  # noqa: B018 - decodes the names, which pyarrow does not until asked
-        return FileTable(file.name, table, _FIRST_LINES.get(kind))
+        yield
     except UnicodeDecodeError as error:
         raise DataError(f"{file.name}: the text is not UTF-8; save it as UTF-8") from error
     except OSError as error:
@@ -82,7 +104,7 @@ def read_file(file: DataFile, data: DataSpec) -> FileTable:
 def _table(file: DataFile, kind: DataFormat, data: DataSpec) -> pa.Table:
     match kind:
         case DataFormat.CSV:
-            return read_csv(file, data.delimiter or _delimiter(file.uri))
+            return read_csv(file, delimiter_of(file, data))
         case DataFormat.JSON_LINES:
             return read_json_lines(file)
         case DataFormat.PARQUET:
@@ -93,19 +115,23 @@ def _read_parquet(file: DataFile, data: DataSpec) -> pa.Table:
     from pyarrow.parquet import ParquetFile
 
     parquet = ParquetFile(file.open())
-    names = set(parquet.schema_arrow.names)
-    # What is missing is said later, with the columns that there are.
-    complete = data.features is not None and names.issuperset(_wanted(data))
-    return parquet.read(columns=_wanted(data) if complete else None)
+    return parquet.read(columns=wanted_columns(parquet.schema_arrow.names, data))
 
 
-def _wanted(data: DataSpec) -> list[str]:
+def wanted_columns(there_are: Iterable[str], data: DataSpec) -> list[str] | None:
+    """Return the columns to read of those that there are; None: all.
+
+    What is missing is said later, with the columns that there are.
+    """
+    if data.features is None:
+        return None
     checked = (column.name for column in data.checks.columns)
-    return sorted({*(data.features or []), data.target, *checked})
+    wanted = {*data.features, data.target, *checked}
+    return sorted(wanted) if wanted.issubset(there_are) else None
 
 
-def _delimiter(name: str) -> str:
-    return "\t" if _suffix(name) == ".tsv" else ","
+def delimiter_of(file: DataFile, data: DataSpec) -> str:
+    return data.delimiter or ("\t" if _suffix(file.uri) == ".tsv" else ",")
 
 
 def _suffix(name: str) -> str:

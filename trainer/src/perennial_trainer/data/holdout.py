@@ -43,12 +43,27 @@ def divide(dataset: Dataset, holdout: Holdout, task: Task) -> Division:
     Raises:
         DataError: There are too few rows for the fraction.
     """
-    held = int((dataset.count * Decimal(holdout.fraction)).to_integral_value(ROUND_CEILING))
-    _check_sizes(dataset, held, holdout)
+    held = held_rows(dataset.name, dataset.count, holdout)
     if holdout.strategy is HoldoutStrategy.LAST:
         cut = dataset.count - held
         return _by(dataset, slice(None, cut), slice(cut, None))
     return _by(dataset, *_drawn(dataset, held, holdout.seed, task))
+
+
+def held_rows(data: str, rows: int, holdout: Holdout) -> int:
+    """Return how many rows are kept from training.
+
+    Raises:
+        DataError: There are too few rows for the fraction.
+    """
+    held = int((rows * Decimal(holdout.fraction)).to_integral_value(ROUND_CEILING))
+    if held < _FEWEST_ROWS or rows - held < _FEWEST_ROWS:
+        raise DataError(
+            f"{data}: {rows} {'row is' if rows == 1 else 'rows are'} too few;"
+            f" spec.training.data.holdout.fraction {holdout.fraction} leaves {rows - held} for"
+            f" training and {held} to measure on, and each needs {_FEWEST_ROWS} or more"
+        )
+    return held
 
 
 def check_trainable(dataset: Dataset, division: Division, task: Task) -> None:
@@ -62,16 +77,6 @@ def check_trainable(dataset: Dataset, division: Division, task: Task) -> None:
         raise DataError(
             f"{dataset.name}: all but the {held} rows of the holdout are of one class; a classifier"
             " needs two or more to train on (spec.training.data.holdout)"
-        )
-
-
-def _check_sizes(dataset: Dataset, held: int, holdout: Holdout) -> None:
-    rows = dataset.count
-    if held < _FEWEST_ROWS or rows - held < _FEWEST_ROWS:
-        raise DataError(
-            f"{dataset.name}: {rows} {'row is' if rows == 1 else 'rows are'} too few;"
-            f" spec.training.data.holdout.fraction {holdout.fraction} leaves {rows - held} for"
-            f" training and {held} to measure on, and each needs {_FEWEST_ROWS} or more"
         )
 
 

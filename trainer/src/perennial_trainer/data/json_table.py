@@ -28,6 +28,25 @@ def read_json_lines(file: DataFile) -> pa.Table:
         raise _explained(file, error) from error
 
 
+def open_json_lines(file: DataFile, types: pa.Schema | None = None) -> json.JSONStreamingReader:
+    """Open a file to be read piece by piece.
+
+    Args:
+        file: Of JSON objects, one a line.
+        types: Of the columns, and no other is read; by default as the first lines have them.
+
+    Raises:
+        DataError: The file is empty, or begins with something else.
+    """
+    options = json.ParseOptions(
+        explicit_schema=types, unexpected_field_behavior="infer" if types is None else "ignore"
+    )
+    try:
+        return json.open_json(file.open_text(), json.ReadOptions(block_size=_BLOCK_BYTES), options)
+    except pa.ArrowInvalid as error:
+        raise _explained(file, error) from error
+
+
 def _explained(file: DataFile, error: pa.ArrowInvalid) -> DataError:
     if "Empty JSON file" in str(error):
         return DataError(f"{file.name}: the file is empty")

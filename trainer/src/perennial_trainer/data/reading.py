@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from perennial_core.resource import DataSpec
@@ -25,12 +27,8 @@ def read_rows(data: DataSpec, settings: TrainerSettings) -> Rows:
         Outage: A server or disk does not answer.
     """
     files = _tables(data, settings)
-    features = _features(files[0], data)
-    wanted = [*features, data.target]
-    for file in files:
-        _check_header(file, wanted)
-        if data.features is None:
-            _check_same_columns(files[0], file)
+    features = wanted_features(files[0], data)
+    check_headers(files, features, data)
     rows = Rows(tuple(files), features, data.target)
     if rows.count == 0:
         raise DataError(f"{rows.name}: there are no rows below the header")
@@ -42,10 +40,11 @@ def read_rows(data: DataSpec, settings: TrainerSettings) -> Rows:
 def _tables(data: DataSpec, settings: TrainerSettings) -> list[FileTable]:
     if data.uri.startswith("sample://"):
         return [FileTable(data.uri, parse_sample(data.uri).table())]
-    return [read_file(file, data) for file in _files(data, settings)]
+    return [read_file(file, data) for file in files_of(data, settings)]
 
 
-def _files(data: DataSpec, settings: TrainerSettings) -> tuple[DataFile, ...]:
+def files_of(data: DataSpec, settings: TrainerSettings) -> tuple[DataFile, ...]:
+    """Return the files that the spec names; raises as ``read_rows`` does."""
     if data.uri.startswith("file:"):
         return local_files(
             data.uri,
@@ -55,13 +54,27 @@ def _files(data: DataSpec, settings: TrainerSettings) -> tuple[DataFile, ...]:
     return (web_file(data.uri, settings.credentials_directory),)
 
 
-def _features(first: FileTable, data: DataSpec) -> tuple[str, ...]:
+def wanted_features(first: FileTable, data: DataSpec) -> tuple[str, ...]:
+    """Return the columns to predict from; raises DataError where there is none."""
     if data.features is not None:
         return tuple(data.features)
     features = tuple(name for name in first.table.column_names if name != data.target)
     if not features:
         raise DataError(f"{first.name}: there is no column beside the target {data.target!r}")
     return features
+
+
+def check_headers(files: Sequence[FileTable], features: Sequence[str], data: DataSpec) -> None:
+    """Refuse files that lack a column, or have one twice, or other columns than the first file.
+
+    Raises:
+        DataError: The text names file and column.
+    """
+    wanted = [*features, data.target]
+    for file in files:
+        _check_header(file, wanted)
+        if data.features is None:
+            _check_same_columns(files[0], file)
 
 
 def _check_header(file: FileTable, wanted: list[str]) -> None:

@@ -23,6 +23,9 @@ class Rows:
     files: tuple[FileTable, ...]
     features: tuple[str, ...]
     target: str
+    is_all: bool = True
+    """False for some of the rows, of which less is asked: they need not hold a value of each
+    column."""
 
     @cached_property
     def count(self) -> int:
@@ -34,6 +37,11 @@ class Rows:
         if len(self.files) == 1:
             return self.files[0].name
         return f"{self.files[0].name} and {len(self.files) - 1} more"
+
+    @property
+    def extent(self) -> str:
+        """Say where counted rows were counted."""
+        return "in all" if self.is_all else "in its batch"
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Yield the values of a column, piece by piece."""
@@ -53,7 +61,7 @@ class Rows:
     def without_values(self) -> Rows:
         """Return rows that still know their places, and need no memory."""
         files = (replace(file, table=file.table.select([])) for file in self.files)
-        return Rows(tuple(files), (), self.target)
+        return Rows(tuple(files), (), self.target, self.is_all)
 
     def place(self, row: int) -> str:
         """Return file and line of a row, for messages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,13 +57,18 @@ def _labels(rows: Rows, kind: Kind) -> Target:
     else:
         values = _whole(rows, _finite_numbers(rows, kind), kind)
         column_type = ColumnType.BOOL if kind is Kind.BOOL else ColumnType.INT64
-    classes = pd.unique(values).tolist()
+    if rows.is_all:
+        refuse_single_class(rows.name, rows.target, pd.unique(values).tolist())
+    return _target(rows, column_type, values)
+
+
+def refuse_single_class(name: str, target: str, classes: Sequence[object]) -> None:
+    """Raise DataError where a target holds no two classes; ``name`` is that of the data."""
     if len(classes) == 1:
         raise DataError(
-            f"{rows.name}: the target column {rows.target!r} holds a single class, {classes[0]!r};"
+            f"{name}: the target column {target!r} holds a single class, {classes[0]!r};"
             " a classifier needs two or more"
         )
-    return _target(rows, column_type, values)
 
 
 def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
@@ -102,12 +108,12 @@ def _no_values(rows: Rows) -> DataError:
 
 
 def _refuse_missing(rows: Rows, missing: Array) -> None:
-    if missing.all():
+    if rows.is_all and missing.all():
         raise _no_values(rows)
     if missing.any():
         raise DataError(
             f"{rows.place(int(np.argmax(missing)))}: the target column {rows.target!r} has no value"
-            f" ({int(missing.sum())} in all); fill them or remove the rows"
+            f" ({int(missing.sum())} {rows.extent}); fill them or remove the rows"
         )
 
 

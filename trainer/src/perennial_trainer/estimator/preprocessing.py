@@ -11,11 +11,14 @@ A column without missing values in the training data must not miss one at predic
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from perennial_core.manifest import Column, ColumnType
+from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.failure import DataError
 
@@ -23,8 +26,16 @@ MOST_CATEGORIES = 1000
 _MOSTLY_NUMBERS = 0.9
 
 
-def with_preprocessing(estimator: Any, dataset: Dataset) -> Any:
+def with_preprocessing(
+    estimator: Any, dataset: Dataset, texts: Mapping[str, Sequence[str]] | None = None
+) -> Any:
     """Return the estimator with what it needs in front of it; alone when it needs nothing.
+
+    Args:
+        estimator: As the spec describes it.
+        dataset: The rows.
+        texts: The different texts of each column; by default those of the rows, which may be only
+            some of all.
 
     Raises:
         DataError: A column of text has too many values to be categories, or is of numbers but for
@@ -43,12 +54,13 @@ def with_preprocessing(estimator: Any, dataset: Dataset) -> Any:
     if not text_columns:
         return Pipeline([("impute", imputer), ("predict", estimator)]) if imputes else estimator
     for name in text_columns:
-        _check_categories(dataset, name)
+        _check_categories(dataset, name, texts)
+    categories = "auto" if texts is None else [_categories(dataset, n, texts) for n in text_columns]
     other_columns = [column.name for column in dataset.inputs if not _is_text(column)]
     encode = ColumnTransformer(
         [
             ("numbers", imputer, other_columns),
-            ("texts", OneHotEncoder(handle_unknown="ignore"), text_columns),
+            ("texts", OneHotEncoder(categories=categories, handle_unknown="ignore"), text_columns),
         ],
         sparse_threshold=0.3 if tags.sparse else 0.0,
     )
@@ -63,21 +75,31 @@ def _misses_numbers(inputs: tuple[Column, ...]) -> bool:
     return any(column.nullable and not _is_text(column) for column in inputs)
 
 
-def _check_categories(dataset: Dataset, name: str) -> None:
-    values = dataset.features[name].dropna()
-    categories = pd.Series(values.unique(), dtype=object)
+def _categories(dataset: Dataset, name: str, texts: Mapping[str, Sequence[str]]) -> Array:
+    """Return the categories of a column; missing text is one where some is missing."""
+    nullable = next(column.nullable for column in dataset.inputs if column.name == name)
+    return np.array([*sorted(texts[name]), *([np.nan] if nullable else [])], dtype=object)
+
+
+def _check_categories(
+    dataset: Dataset, name: str, texts: Mapping[str, Sequence[str]] | None
+) -> None:
+    values = dataset.features[name].dropna().unique() if texts is None else texts[name]
+    categories = pd.Series(values, dtype=object)
     numeric = pd.to_numeric(categories, errors="coerce").notna()
     if _MOSTLY_NUMBERS <= numeric.mean() < 1:
         odd = categories[~numeric].iloc[0]
+        place = _place(dataset, name, odd) if texts is None else dataset.name
         raise DataError(
-            f"{_place(dataset, name, odd)}: column {name!r} holds {odd!r}, but numbers elsewhere;"
+            f"{place}: column {name!r} holds {odd!r}, but numbers elsewhere;"
             " correct that, or give a pipeline in spec.training.estimator.steps if these are names"
             " of categories"
         )
     if len(categories) > MOST_CATEGORIES:
+        more = "" if texts is None else " or more"
         raise DataError(
-            f"{dataset.name}: column {name!r} holds {len(categories)} different texts, too many for"
-            f" categories ({MOST_CATEGORIES}); list the columns to use in"
+            f"{dataset.name}: column {name!r} holds {len(categories)} different texts{more}, too"
+            f" many for categories ({MOST_CATEGORIES}); list the columns to use in"
             " spec.training.data.features, or give a pipeline in spec.training.estimator.steps"
         )
 

@@ -1,0 +1,1 @@
+"""Training by batches, for more rows than memory holds."""
