@@ -1,6 +1,6 @@
 """How does the operator bear many models: time, requests, CPU and memory for each.
 
-    PYTHONPATH=tests .venv/bin/python benchmarks/operator_scale.py [--models N] [--patience SECONDS]
+    PYTHONPATH=tests .venv/bin/python benchmarks/operator_scale.py [--models N] [--phases NAME ...]
 
 Needs the cluster that KUBECONFIG names, with no operator that leads there, kubectl, and KWOK, which
 stands in for nodes and their pods (``go install sigs.k8s.io/kwok/cmd/kwok@v0.7.0``), on PATH or
@@ -12,6 +12,7 @@ namespace with the models, and removes all at the end. Phases, one after the oth
     publish  a first version of each at once; over when each has a Deployment that names it
     ready    over when every model is Ready, which is for the cluster's own controllers to do
     again    a second version of each at once; over as ``publish``
+    settled  as ``ready``, with the second version
     idle     nothing is to be done for a while
     restart  the operator is ended and started again; over when it has looked at every model
 
@@ -33,7 +34,15 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -241,24 +250,42 @@ async def counted(count: Callable[[], Awaitable[int]]) -> int:
     return 0
 
 
-async def measure(scale: Scale) -> None:
+async def measure(scale: Scale, phases: Sequence[str]) -> None:
     print("phase     seconds   requests/m   CPU ms/m      MiB")
-    async with phase(scale, "apply"):
-        await scale.create()
-        await until(scale, scale.have_status)
-    async with phase(scale, "publish"):
-        await scale.publish()
-        await until(scale, scale.are_told)
-    async with phase(scale, "ready"):
-        await until(scale, scale.are_ready)
-    async with phase(scale, "again"):
-        await scale.publish()
-        await until(scale, scale.are_told)
-    async with phase(scale, "ready"):
-        await until(scale, scale.are_ready)
-    async with phase(scale, "idle"):
-        await asyncio.sleep(IDLE_SECONDS)
-    await restart(scale)
+    for name in phases:
+        if name == "restart":
+            await restart(scale)
+        else:
+            async with phase(scale, name):
+                await PHASES[name](scale)
+
+
+async def create(scale: Scale) -> None:
+    await scale.create()
+    await until(scale, scale.have_status)
+
+
+async def publish(scale: Scale) -> None:
+    await scale.publish()
+    await until(scale, scale.are_told)
+
+
+async def settle(scale: Scale) -> None:
+    await until(scale, scale.are_ready)
+
+
+async def idle(scale: Scale) -> None:
+    await asyncio.sleep(IDLE_SECONDS)
+
+
+PHASES: dict[str, Callable[[Scale], Awaitable[None]]] = {
+    "apply": create,
+    "publish": publish,
+    "ready": settle,
+    "again": publish,
+    "settled": settle,
+    "idle": idle,
+}
 
 
 async def restart(scale: Scale) -> None:
@@ -354,7 +381,8 @@ async def run(given: argparse.Namespace, redis: RegistrySettings) -> None:
                 try:
                     await no_more(operator.waits_to_lead)
                     await measure(
-                        Scale(cluster, registry, operator, mark, given.models, given.patience)
+                        Scale(cluster, registry, operator, mark, given.models, given.patience),
+                        given.phases,
                     )
                 finally:
                     operator.stop()
@@ -364,6 +392,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The operator with many models.")
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for a phase")
+    names = [*PHASES, "restart"]
+    parser.add_argument("--phases", nargs="+", choices=names, default=names)
     parser.add_argument("--service-cidr", help="further addresses for Services")
     parser.add_argument("--kwok", default=shutil.which("kwok"), help="path of kwok")
     given = parser.parse_args()

@@ -10,9 +10,9 @@ after the other:
     pandas    a script: pandas.read_csv, LinearRegression().fit, joblib.dump
     pyarrow   the same, with pyarrow.csv.read_csv
 
-For each number of rows it prints the medians of the whole processes' seconds, of their peak
-resident memory in MiB, and of the rounds' ratios; with several numbers of rows also the law by
-which both grow: what the first row costs and what every further million does.
+For each number of rows it prints the medians of the whole processes' seconds, of their CPU seconds
+and peak resident memory in MiB, and of the rounds' ratios; with several numbers of rows also the
+law by which these grow: what the first row costs and what every further million does.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ READERS = {
     "pandas": "import pandas; frame = pandas.read_csv(sys.argv[1])",
     "pyarrow": "from pyarrow import csv; frame = csv.read_csv(sys.argv[1]).to_pandas()",
 }
+WHAT = ("seconds", "cpu", "mebibytes")
 PROGRAMS = ("trainer", "streamed", *READERS)
 
 
@@ -76,6 +77,8 @@ class Cost:
     """What a process took."""
 
     seconds: float
+    cpu: float
+    """Seconds, of all cores."""
     mebibytes: float
     """The most memory that it had resident."""
 
@@ -95,7 +98,7 @@ def cost(command: Sequence[str], changed: Mapping[str, str] | None = None) -> Co
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    return Cost(taken, used.ru_maxrss / MEBIBYTE)
+    return Cost(taken, used.ru_utime + used.ru_stime, used.ru_maxrss / MEBIBYTE)
 
 
 @dataclass(frozen=True)
@@ -146,17 +149,14 @@ class Medians:
 
     rounds: Sequence[Mapping[str, Cost]]
 
-    def seconds(self, name: str) -> float:
-        return statistics.median(each[name].seconds for each in self.rounds)
+    def of(self, name: str, what: str) -> float:
+        return float(statistics.median(getattr(each[name], what) for each in self.rounds))
 
-    def mebibytes(self, name: str) -> float:
-        return statistics.median(each[name].mebibytes for each in self.rounds)
-
-    def times_as_long(self, name: str) -> float:
-        return statistics.median(e["trainer"].seconds / e[name].seconds for e in self.rounds)
-
-    def times_the_memory(self, name: str) -> float:
-        return statistics.median(e["trainer"].mebibytes / e[name].mebibytes for e in self.rounds)
+    def times(self, name: str, what: str) -> float:
+        """Return how many times what a program takes the trainer takes."""
+        pairs = ((each["trainer"], each[name]) for each in self.rounds)
+        ratios = [getattr(ours, what) / getattr(bare, what) for ours, bare in pairs]
+        return float(statistics.median(ratios))
 
 
 def compare(contest: Contest, rounds: int) -> Medians:
@@ -165,11 +165,10 @@ def compare(contest: Contest, rounds: int) -> Medians:
     contest.round()  # the file and the libraries are in the page cache from here on
     found = Medians([contest.round() for _ in range(rounds)])
     for name in PROGRAMS:
-        line = (
-            f"{contest.rows:>10,}  {name:8} {found.seconds(name):8.2f} {found.mebibytes(name):8.0f}"
-        )
+        taken = [found.of(name, what) for what in WHAT]
+        line = f"{contest.rows:>10,}  {name:8}" + "".join(f" {value:9.2f}" for value in taken)
         if name in READERS:
-            line += f"   {found.times_as_long(name):5.2f}  {found.times_the_memory(name):5.2f}"
+            line += "   " + "".join(f" {found.times(name, what):6.2f}" for what in WHAT)
         print(line, flush=True)
     contest.file.unlink()
     return found
@@ -178,12 +177,9 @@ def compare(contest: Contest, rounds: int) -> Medians:
 def print_laws(found: Mapping[int, Medians]) -> None:
     """Print the straight lines through what the programs took, by least squares of the ratios."""
     for name in PROGRAMS:
-        seconds = line_through({rows: each.seconds(name) for rows, each in found.items()})
-        memory = line_through({rows: each.mebibytes(name) for rows, each in found.items()})
-        print(
-            f"{name:8} {seconds[0]:.2f} s + {1e6 * seconds[1]:.2f} s a million rows;"
-            f" {memory[0]:.0f} MiB + {1e6 * memory[1]:.0f} MiB a million rows"
-        )
+        for what in WHAT:
+            base, slope = line_through({rows: each.of(name, what) for rows, each in found.items()})
+            print(f"{name:8} {what:9} {base:8.2f} + {1e6 * slope:.2f} a million rows")
 
 
 def line_through(points: Mapping[int, float]) -> tuple[float, float]:
@@ -208,7 +204,7 @@ def main() -> None:
         folder = Path(directory)
         with RedisServer(folder, None) as server:
             redis = RegistrySettings(url=SecretStr(server.url))
-            print("      rows  program   seconds      MiB   trainer is x times: seconds, MiB")
+            print("      rows  program    seconds     CPU s       MiB    trainer is x times these")
             found = {
                 rows: compare(Contest(folder, redis, rows), given.rounds) for rows in given.rows
             }

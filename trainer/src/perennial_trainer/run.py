@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,9 +46,7 @@ async def run(start: Start[TrainingOrder], registry: Registry) -> Version:
     if latest is not None and _is_unchanged(order, latest, data.fingerprint):
         return await _skip(start, registry, latest)
     from perennial_trainer.incumbent import load_incumbent
-    from perennial_trainer.serialization.onnx_graph import import_ahead
 
-    import_ahead()
     trusted_types = start.settings.trusted_types
     incumbent = await load_incumbent(registry, order.key, trusted_types)
     candidate = data.train(incumbent, trusted_types)
@@ -65,6 +64,8 @@ def _read(start: Start[TrainingOrder]) -> InMemory | Streamed:
         rows = reader.submit(read_rows, order.training.data, start.settings)
         from perennial_trainer.in_memory import in_memory
 
+        if not rows.done():
+            import_module("skl2onnx")  # takes 0.3 seconds, and is not needed before the fit is done
         return in_memory(order, start.settings.allowed_modules, rows.result)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
-from threading import Thread
 from typing import Any, Literal
 
 from perennial_core.manifest import Column, ColumnType, Task
@@ -21,11 +19,6 @@ Precision = Literal["float64", "float32"]
 
 class NotConvertible(Exception):
     """The estimator has no ONNX form, or none of this layout and precision."""
-
-
-def import_ahead() -> None:
-    """Begin to import skl2onnx in a thread of its own, for a fit leaves the interpreter idle."""
-    Thread(target=import_module, args=("skl2onnx",), name="import skl2onnx").start()
 
 
 def precisions(estimator: Any) -> tuple[Precision, ...]:
