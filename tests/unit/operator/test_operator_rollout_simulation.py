@@ -353,8 +353,27 @@ def test_whatever_happens_it_settles_on_what_is_proven_or_says_that_nothing_work
     elif plan.phase is Phase.STUCK:
         assert world.memory.proven is None or world.deployed == world.memory.proven
     else:
-        raise AssertionError(f"it rests in {plan.phase}")
+        assert plan.phase is Phase.ROLLING_OUT, f"it rests in {plan.phase}"
+        assert world.hot, "only pods that follow depend on the registry"
+        assert world.serving not in world.versions.values(), "what they should follow is lost"
+        return
     assert world.reconcile() == plan, "at rest it stays at rest"
+
+
+def test_pods_that_lost_what_they_follow_agree_again_with_the_next_version() -> None:
+    world = World(hot=True)
+    world.publish()
+    settle(world)
+    world.publish()
+    world.reconcile()
+    world.control(patient=True)  # one of the pods has changed
+    world.lose_data()
+    assert settle(world).phase is Phase.ROLLING_OUT
+
+    world.publish()
+
+    assert settle(world).phase is Phase.ROLLED_OUT
+    assert world.answers_of_pods() == [release(1, 1), release(1, 1)]
 
 
 @settings(max_examples=70, deadline=None)
