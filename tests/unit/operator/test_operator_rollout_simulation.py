@@ -67,7 +67,7 @@ class World:
     """What the registry names to pods that follow it."""
     answers: bool = True
     answers_long_enough: bool = True
-    """Whether the Deployment controller had the time of a deadline since the registry answers."""
+    """Whether the pods had the time of a deadline since the registry answers."""
     replicas: int = 1
     memory: RolloutMemory = field(default_factory=RolloutMemory)
     deployed: Attempt | None = None
@@ -123,7 +123,7 @@ class World:
 
     def control(self, patient: bool) -> None:
         """Take a step: pods get ready where they can; where not, the deadline passes."""
-        self.answers_long_enough = self.answers
+        self.answers_long_enough = self.answers and (self.answers_long_enough or not patient)
         self.now += timedelta(seconds=1) if patient else DEADLINE
         if self.deployed is None:
             return
