@@ -66,8 +66,10 @@ class World:
     serving: Release | None = None
     """What the registry names to pods that follow it."""
     answers: bool = True
+    answers_seen: bool = True
+    """Whether the operator took a step since the registry answers."""
     answers_long_enough: bool = True
-    """Whether the pods had the time of a deadline since the registry answers."""
+    """Whether the pods had the time of a deadline since then."""
     replicas: int = 1
     memory: RolloutMemory = field(default_factory=RolloutMemory)
     deployed: Attempt | None = None
@@ -123,7 +125,8 @@ class World:
 
     def control(self, patient: bool) -> None:
         """Take a step: pods get ready where they can; where not, the deadline passes."""
-        self.answers_long_enough = self.answers and (self.answers_long_enough or not patient)
+        if self.answers and self.answers_seen and not patient:
+            self.answers_long_enough = True
         self.now += timedelta(seconds=1) if patient else DEADLINE
         if self.deployed is None:
             return
@@ -172,6 +175,7 @@ class World:
     def reconcile(self, *, crashes: bool = False) -> RolloutPlan:
         """Take a step as the Reconciler does; one that crashes forgets what it did not store."""
         plan = self._plan()
+        self.answers_seen = self.answers
         if plan.failed_release is not None:
             version = plan.failed_release.version
             assert version in BAD_VERSIONS, "only a version that cannot start is to blame"
@@ -268,7 +272,9 @@ class World:
             return
         same_settings = settings_hash(attempt.template) == settings_hash(proven.template)
         assert same_settings or attempt.release == proven.release, "one cause for each failure"
-        assert attempt.release not in self.given_up, "a version that failed is not tried again"
+        # pods that follow try what the registry names, which takes no other name while it is away
+        tried = self.answers or not follows(attempt.template)
+        assert not tried or attempt.release not in self.given_up, "a failed version is tried once"
         assert settings_hash(attempt.template) != memory.failed_settings, "nor are settings"
 
 
@@ -285,7 +291,7 @@ def step(world: World, number: int, crashes: bool) -> None:
 
 def answer(world: World, answers: bool) -> None:
     if answers != world.answers:
-        world.answers_long_enough = False
+        world.answers_seen = world.answers_long_enough = False
     world.answers = answers
 
 
