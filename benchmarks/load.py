@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -106,7 +107,7 @@ class _Generator:
         self._seconds = seconds
         self._rate = rate
         self._idle: list[_Connection] = []
-        self._late: list[float] = []
+        self._late: deque[float] = deque()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, port: int, connections: int) -> Load:
@@ -123,7 +124,7 @@ class _Generator:
         finally:
             self._end = 0.0
             for connection in opened:
-                connection.transport.abort()
+                connection.transport.close()
         return self.load
 
     async def _ask(self, opened: list[_Connection]) -> None:
@@ -148,7 +149,7 @@ class _Generator:
 
     def _send_due(self) -> None:
         while self._late and self._idle:
-            self._idle.pop().ask(self._late.pop(0))
+            self._idle.pop().ask(self._late.popleft())
 
     def answered(self, connection: _Connection, due: float, answer: bytearray) -> None:
         now = time.perf_counter()

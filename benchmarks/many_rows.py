@@ -15,6 +15,9 @@ from contestants import RIVALS, Task, bare, perennial
 from models import make
 from options import Options, run
 
+CONNECTIONS = 4
+"""Few, or the bodies that wait take longer to receive than a round."""
+
 
 def main(directory: Path, options: Options) -> list[Comparison]:
     model = make("linear", directory)
@@ -23,7 +26,9 @@ def main(directory: Path, options: Options) -> list[Comparison]:
         task = Task(model, directory, rows)
         contestants = [bare(task, task.instances, "--reading"), perennial(task, task.instances)]
         contestants += [RIVALS[rival](task) for rival in options.rivals]
-        comparisons.append(compare(f"POST, {rows:,} rows, linear", contestants, options))
+        comparisons.append(
+            compare(f"POST, {rows:,} rows, linear", contestants, options, CONNECTIONS)
+        )
     return comparisons
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
+import orjson
 from msgspec import Meta
 
 from perennial_core.artifact.model import Array
@@ -57,6 +61,9 @@ _PLACE = re.compile(r"\$\.instances\[(\d+)\](?:\[(\d+)\]|\.(.+))?", re.DOTALL)
 _NOT_JSON = (b"NaN", b"Infinity")
 _NAMES_SHOWN = 20
 
+_LONG_BYTES = 32 * 1024
+"""From here on it pays to read numbers as a matrix."""
+
 
 class InstanceReader:
     """Reads instances for a model with these inputs.
@@ -74,16 +81,21 @@ class InstanceReader:
             for column in inputs
             if column.type is ColumnType.STRING and not column.nullable
         }
+        self._takes_any_number = all(column.type is ColumnType.FLOAT64 for column in inputs)
+        self._max_instances = max_instances
+        self._width = len(inputs)
         self.body_type = _body_type(inputs, max_instances)
         self._decoder = msgspec.json.Decoder(self.body_type)
 
-    def rows(self, body: bytes) -> list[Row]:
+    def rows(self, body: bytes) -> Rows:
         """Return the rows of the body of a POST.
 
         Raises:
             Problem: It is not JSON, or not what the model takes; the text names instance and
                 feature.
         """
+        if len(body) > _LONG_BYTES and (matrix := self._matrix(body)) is not None:
+            return matrix
         try:
             request = self._decoder.decode(body)
         except msgspec.ValidationError as error:
@@ -106,6 +118,24 @@ class InstanceReader:
         except msgspec.ValidationError as error:
             raise problems.invalid(self._explain(str(error), with_index=False)) from None
         return self._row(request.instances[0])
+
+    def _matrix(self, body: bytes) -> Array | None:
+        """Return the rows of a long body that holds lists of plain numbers, shape (n, features).
+
+        None when it may hold anything else: what that is, the type of the body tells.
+        """
+        if not self._takes_any_number or b"true" in body or b"false" in body:
+            return None  # an array takes a bool for a number
+        try:
+            instances = orjson.loads(body)["instances"]
+            if set(map(type, instances)) != {list} or set(map(len, instances)) != {self._width}:
+                return None
+            numbers = array("d", list(chain.from_iterable(instances)))  # refuses text and null
+        except (ValueError, TypeError, KeyError, OverflowError):
+            return None
+        matrix = np.frombuffer(numbers).reshape(-1, self._width)
+        is_fit = len(matrix) <= self._max_instances and np.isfinite(matrix).all()
+        return matrix if is_fit else None
 
     def _row(self, instance: Any) -> Row:
         if type(instance) is tuple:

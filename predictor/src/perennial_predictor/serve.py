@@ -67,6 +67,11 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
         self.transport.close()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of a connection, also of one that was reset, whose timer would hold it."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["method"] != "HEAD":  # of those there is only the head
             cycle.transport = cast(asyncio.Transport, _WholeAnswer(self.transport))

@@ -282,3 +282,58 @@ def test_whatever_is_sent_becomes_finite_rows_or_a_problem(sent: Any) -> None:
 def test_whatever_is_asked_becomes_a_finite_number_or_a_problem(query: bytes) -> None:
     with suppress(Problem):
         assert math.isfinite(ONE.row(b"msg=" + query)[0])
+
+
+def long(instances: list[Any]) -> bytes:
+    """Return a body that is long enough to be read as a matrix."""
+    return json.dumps({"instances": instances, "comment": "-" * 40_000}).encode()
+
+
+def numbers(body: bytes, features: int = 2) -> list[list[float]]:
+    columns = [Column(name=f"x{i}", type=ColumnType.FLOAT64) for i in range(features)]
+    rows = InstanceReader(columns, max_instances=3).rows(body)
+    return [list(map(float, row)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "instances",
+    [
+        [[1.5, -2e300], [0, 1]],
+        [[1, 2]],
+        [[2**53 + 1, 2**62 + 1]],
+        [[2**64, 1]],
+        [{"x0": 1, "x1": 2.5}, [3, 4]],
+    ],
+)
+def test_a_long_body_is_read_as_a_short_one_is(instances: list[Any]) -> None:
+    short = json.dumps({"instances": instances}).encode()
+    assert numbers(long(instances)) == numbers(short)
+
+
+@pytest.mark.parametrize(
+    "instances",
+    [
+        [[1.5, True]],
+        [[1.5, "1"]],
+        [["1", "2"]],
+        [[1.5, None]],
+        [[1.5], [1, 2]],
+        [[1.5, 2, 3]],
+        [[[1.5, 2]]],
+        [1.5, 2],
+        [],
+        [[1, 2]] * 4,
+        [[1.5, float("nan")]],
+        [[1.5, float("inf")]],
+        [[1.5, 10**400]],
+        None,
+        {"a": [1, 2]},
+    ],
+)
+def test_a_long_body_is_refused_as_a_short_one_is(instances: Any) -> None:
+    with pytest.raises(Problem) as refused_short:
+        numbers(json.dumps({"instances": instances}).encode())
+    with pytest.raises(Problem) as refused_long:
+        numbers(long(instances))
+    assert str(refused_long.value) == str(refused_short.value)
+    assert refused_long.value.status == refused_short.value.status
