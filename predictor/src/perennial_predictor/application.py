@@ -11,15 +11,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from perennial_core.manifest import Manifest
 from perennial_predictor import problems
 from perennial_predictor.api import PredictorApi
 from perennial_predictor.drain import Drain
-from perennial_predictor.endpoints import SERVED
+from perennial_predictor.errors import error_response
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.problems import Problem
-from perennial_predictor.served import ServedVersion
+from perennial_predictor.served import SERVED, ServedVersion
+from perennial_predictor.v2.paths import template_of
 
 _log = structlog.get_logger(__name__)
 
@@ -64,8 +64,7 @@ class Application:
             status = await self._answer(scope, receive, send, served)
         finally:
             del scope[SERVED]  # the connection keeps the scope, which would keep the model
-            path: str = scope["path"]
-            route = path if path in self._paths else _OTHER_ROUTES
+            route = self._route(scope["path"])
             self._metrics.answered(route, status, time.perf_counter() - started)
 
     async def _answer(
@@ -74,6 +73,9 @@ class Application:
         """Send the answer to a request, and return its status."""
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = self._endpoints.get((method, scope["path"]))
+        if endpoint is None:
+            template, scope["path_params"] = template_of(scope["path"])
+            endpoint = self._endpoints.get((method, template))
         if endpoint is None:
             return await self._answer_by_api(scope, receive, send, served)
         try:
@@ -87,6 +89,13 @@ class Application:
         if response.background is not None:
             await response.background()
         return status
+
+    def _route(self, path: str) -> str:
+        """Return what a path is counted as, which is one of few."""
+        if path in self._paths:
+            return path
+        template, _ = template_of(path)
+        return template if template in self._paths else _OTHER_ROUTES
 
     async def _answer_by_api(
         self, scope: Scope, receive: Receive, send: Send, served: ServedVersion | None
@@ -110,7 +119,7 @@ class Application:
 
 
 async def _response(endpoint: Endpoint, request: Request) -> Response:
-    """Return what an endpoint answers; its problems become problem documents.
+    """Return what an endpoint answers; its problems become answers too.
 
     Raises:
         ClientDisconnect: The client went away.
@@ -120,13 +129,8 @@ async def _response(endpoint: Endpoint, request: Request) -> Response:
     except ClientDisconnect:
         raise
     except Problem as problem:
-        return problem.response(_manifest(request.scope))
+        return error_response(problem, request.scope)
     except Exception:  # noqa: BLE001 a fault of ours: logged, and answered like any problem
         _log.exception("request failed", path=request.scope["path"])
         fault = problems.of_status(500, "A fault of the server, which has logged it.")
-        return fault.response(_manifest(request.scope))
-
-
-def _manifest(scope: Scope) -> Manifest | None:
-    served: ServedVersion | None = scope[SERVED]
-    return served.manifest if served else None
+        return error_response(fault, request.scope)

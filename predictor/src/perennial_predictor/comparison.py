@@ -25,11 +25,19 @@ class Unreadable(Exception):
     """What should be an answer with predictions is none."""
 
 
+class _Tensor(msgspec.Struct, Generic[T]):
+    """An output of the Open Inference Protocol."""
+
+    data: list[T]
+
+
 class _Answer(msgspec.Struct, Generic[T]):
-    """An answer to many instances or to one."""
+    """An answer to many instances or to one; of the Open Inference Protocol, outputs, of which the
+    first has the predictions."""
 
     predictions: list[T] | None = None
     prediction: T | None = None
+    outputs: list[_Tensor[T]] | None = None
 
 
 _NUMBERS = msgspec.json.Decoder(_Answer[float])
@@ -83,6 +91,8 @@ def _predictions(decoder: msgspec.json.Decoder[_Answer[T]], body: bytes) -> list
         raise Unreadable(str(error)) from None
     if answer.predictions is not None:
         return answer.predictions
+    if answer.outputs:
+        return answer.outputs[0].data
     if answer.prediction is None:
         raise Unreadable("it has no predictions")
     return [answer.prediction]

@@ -19,10 +19,7 @@ from perennial_predictor.instances import QUERY_NAME
 from perennial_predictor.mirror import Mirror
 from perennial_predictor.prediction import PredictionAnswer
 from perennial_predictor.problems import Problem
-from perennial_predictor.served import ServedVersion
-
-SERVED = "perennial.served"
-"""In a request's ASGI scope: the version that answers it; None while there is none."""
+from perennial_predictor.served import SERVED, ServedVersion
 
 _JSON = "application/json"
 _INDEX_HEADERS = [(b"cache-control", b"no-store"), (b"vary", b"Accept")]
@@ -48,7 +45,7 @@ class Endpoints:
         self._mirror = mirror
 
     async def predict(self, request: Request) -> Response:
-        served = self._served(request)
+        served = self.served(request)
         limits = self._settings.max_body_bytes, self._settings.body_seconds
         body = await json_body(request.scope, request.receive, *limits)
         answer = await served.answer_body(body)
@@ -57,7 +54,7 @@ class Endpoints:
     async def index(self, request: Request) -> Response:
         if prefers_html(request.scope):
             return await self._page(request)
-        served = self._served(request)
+        served = self.served(request)
         answer = await _answer_to_query(served, request)
         body = msgspec.json.encode(answer or how_to_ask(served.manifest))
         copied = self._copied(request, b"", body) if answer else None
@@ -68,7 +65,7 @@ class Endpoints:
     async def _page(self, request: Request) -> Response:
         answer, problem = None, None
         try:
-            answer = await _answer_to_query(self._served(request), request)
+            answer = await _answer_to_query(self.served(request), request)
         except Problem as raised:
             problem = raised
         served: ServedVersion | None = request.scope[SERVED]
@@ -100,10 +97,19 @@ class Endpoints:
         """Return what gives the shadow its copy, once the client has its answer."""
         if self._mirror is None:
             return None
-        task = self._served(request).manifest.task
+        task = self.served(request).manifest.task
         return self._mirror.after(request, body, answer, task)
 
-    def _served(self, request: Request) -> ServedVersion:
+    def is_ready(self) -> bool:
+        """Return whether a version can be asked that should serve."""
+        return self._follower.readiness(draining=self._drain.under_way).ready
+
+    def served(self, request: Request) -> ServedVersion:
+        """Return the version that answers a request.
+
+        Raises:
+            Problem: There is none yet.
+        """
         served: ServedVersion | None = request.scope[SERVED]
         if served is None:
             reason = self._follower.readiness(draining=self._drain.under_way).reason

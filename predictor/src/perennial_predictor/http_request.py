@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Iterator
 
 from starlette.requests import ClientDisconnect
@@ -13,6 +14,10 @@ from perennial_predictor import problems
 _HTML = "text/html"
 _JSON = "application/json"
 _PLAIN_JSON = _JSON.encode()
+
+_PACKED = (b"gzip", b"deflate")
+_ANY_HEADER = zlib.MAX_WBITS | 32
+"""zlib's way to say that a stream says itself whether it is gzip's or zlib's."""
 
 _TOO_LATE = "nothing more of the body arrives"
 
@@ -38,12 +43,50 @@ async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
         elif name == b"content-length" and int(value) > limit:
             raise problems.too_large(limit)
         elif name == b"upgrade":  # the parser takes what follows for the other protocol
-            raise problems.unsupported(
-                "Send the body without Upgrade, as plain HTTP/1.1"
-                " (with Java's HttpClient: version(HttpClient.Version.HTTP_1_1)).",
-                {"Connection": "close"},
-            )
+            raise problems.upgrade()
     return await _read(receive, limit, seconds)
+
+
+async def whole_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+    """Return the body of a request, of whatever type it says to be, inflated where it is packed.
+
+    Args:
+        scope: The request's ASGI scope.
+        receive: Gives the body in parts.
+        limit: Most bytes, also once inflated.
+        seconds: The longest wait for a further part of the body.
+
+    Raises:
+        Problem: It is packed in an unknown way, is over the limit, is cut off or stops coming.
+        ClientDisconnect: The client went away.
+    """
+    encoding = b""
+    for name, value in scope["headers"]:
+        if name == b"content-encoding":
+            encoding = value.lower()
+        elif name == b"content-length" and int(value) > limit:
+            raise problems.too_large(limit)
+        elif name == b"upgrade":
+            raise problems.upgrade()
+    body = await _read(receive, limit, seconds)
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding not in _PACKED:
+        raise problems.unsupported("Send the body without Content-Encoding, or as gzip or deflate.")
+    return await asyncio.to_thread(_inflated, body, limit)
+
+
+def _inflated(body: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(_ANY_HEADER)
+    try:
+        content = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise problems.malformed(f"The body cannot be inflated: {error}.") from None
+    if len(content) > limit:
+        raise problems.too_large(limit)
+    if not inflater.eof or inflater.unused_data:
+        raise problems.malformed("The body cannot be inflated: it is cut off, or more follows.")
+    return content
 
 
 async def _read(receive: Receive, limit: int, seconds: float) -> bytes:

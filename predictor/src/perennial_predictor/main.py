@@ -30,6 +30,8 @@ from perennial_predictor.registry_source import RegistrySource
 from perennial_predictor.serve import DrainingServer, listening_socket
 from perennial_predictor.shadow_tally import ShadowTally
 from perennial_predictor.source import VersionSource
+from perennial_predictor.v1 import V1Endpoints
+from perennial_predictor.v2.endpoints import V2Endpoints
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +83,9 @@ async def _serve(
         drain = Drain(settings.drain_min_seconds, settings.drain_seconds)
         mirror = _mirror(settings, metrics)
         endpoints = Endpoints(model, settings, follower, metrics, drain, mirror)
-        api = PredictorApi(model, endpoints, follower)
+        v1 = V1Endpoints(source.key.name, endpoints.is_ready)
+        v2 = V2Endpoints(source.key.name, settings, endpoints.is_ready, endpoints.served, mirror)
+        api = PredictorApi(source.key, endpoints, v1, v2, follower)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
         server = DrainingServer(Application(api, follower, metrics, drain), drain)

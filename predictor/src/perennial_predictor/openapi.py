@@ -13,11 +13,23 @@ from perennial_predictor.instances import INSTANCE, REQUEST, InstanceReader
 from perennial_predictor.prediction import PredictionAnswer, PredictionsAnswer
 from perennial_predictor.problems import ProblemDocument
 from perennial_predictor.readiness import Readiness
+from perennial_predictor.v1 import ModelReadiness, Models
+from perennial_predictor.v2 import messages
 
 _REF = "#/components/schemas/{name}"
-_ANSWERS = (PredictionAnswer, PredictionsAnswer, HowToAsk, Health, Readiness, ProblemDocument)
+_ANSWERS = (
+    PredictionAnswer,
+    PredictionsAnswer,
+    HowToAsk,
+    Health,
+    Readiness,
+    ProblemDocument,
+    Models,
+    ModelReadiness,
+    *messages.ALL,
+)
 
-_VERSION_HEADER = {
+VERSION_HEADER = {
     "X-Model-Version": {"description": "The version that answers", "schema": {"type": "integer"}}
 }
 _PROBLEMS = {
@@ -38,18 +50,18 @@ _ANY_REQUEST = {
 def predict_documentation() -> dict[str, Any]:
     return {
         "summary": "Predict for one or many instances, by position or by feature name",
-        "responses": _answer(PredictionsAnswer) | _problems(400, 408, 413, 415, 422, 503),
+        "responses": json_answer(PredictionsAnswer) | _problems(400, 408, 413, 415, 422, 503),
         "openapi_extra": {
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": _ref(REQUEST)}},
+                "content": {"application/json": {"schema": ref(REQUEST)}},
             }
         },
     }
 
 
 def index_documentation() -> dict[str, Any]:
-    answer = _answer(PredictionAnswer, HowToAsk)
+    answer = json_answer(PredictionAnswer, HowToAsk)
     answer[200]["content"]["text/html"] = {"schema": {"type": "string"}}
     return {
         "summary": "Predict for one instance, given as a query; without one, say how to ask",
@@ -58,11 +70,11 @@ def index_documentation() -> dict[str, Any]:
 
 
 def healthz_documentation() -> dict[str, Any]:
-    return {"summary": "Whether the process is alive", "responses": _answer(Health)}
+    return {"summary": "Whether the process is alive", "responses": json_answer(Health)}
 
 
 def readyz_documentation() -> dict[str, Any]:
-    answers = _answer(Readiness)
+    answers = json_answer(Readiness)
     not_ready = answers[200] | {"description": "Not ready, and why"}
     return {
         "summary": "Whether the expected version answers",
@@ -108,28 +120,28 @@ def _schemas(*types: type[msgspec.Struct]) -> dict[str, Any]:
     return dict(msgspec.json.schema_components(types, ref_template=_REF)[1])
 
 
-def _ref(name: str) -> dict[str, str]:
+def ref(name: str) -> dict[str, str]:
     return {"$ref": _REF.format(name=name)}
 
 
-def _answer(*types: type[msgspec.Struct]) -> dict[int | str, Any]:
-    references = [_ref(each.__name__) for each in types]
+def json_answer(*types: type[msgspec.Struct]) -> dict[int | str, Any]:
+    references = [ref(each.__name__) for each in types]
     schema = references[0] if len(references) == 1 else {"anyOf": references}
     return {
         200: {
             "description": "OK",
-            "headers": _VERSION_HEADER,
+            "headers": VERSION_HEADER,
             "content": {"application/json": {"schema": schema}},
         }
     }
 
 
 def _problems(*statuses: int) -> dict[int | str, Any]:
-    content = {problems.MEDIA_TYPE: {"schema": _ref(ProblemDocument.__name__)}}
+    content = {problems.MEDIA_TYPE: {"schema": ref(ProblemDocument.__name__)}}
     return {
         status: {
             "description": f"{HTTPStatus(status).phrase}: {_PROBLEMS[status]}",
-            "headers": _VERSION_HEADER,
+            "headers": VERSION_HEADER,
             "content": content,
         }
         for status in statuses

@@ -124,6 +124,14 @@ def unsupported(detail: str, headers: dict[str, str] | None = None) -> Problem:
     )
 
 
+def upgrade() -> Problem:
+    return unsupported(
+        "Send the body without Upgrade, as plain HTTP/1.1"
+        " (with Java's HttpClient: version(HttpClient.Version.HTTP_1_1)).",
+        {"Connection": "close"},
+    )
+
+
 def unavailable(reason: str) -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,

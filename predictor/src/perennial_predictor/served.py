@@ -32,16 +32,22 @@ from perennial_predictor.prediction import (
 )
 from perennial_predictor.problems import Problem
 from perennial_predictor.tally import Tally, new_tally
+from perennial_predictor.v2.body import Asked, Body, read, written
 from perennial_predictor.v2.inputs import TensorReader
 from perennial_predictor.v2.messages import ModelMetadata
 from perennial_predictor.v2.metadata import model_metadata
 from perennial_predictor.v2.outputs import output_tensors
 from perennial_predictor.v2.tensor import Tensor
 
+SERVED = "perennial.served"
+"""In a request's ASGI scope: the version that answers it; None while there is none."""
+
 _NEUTRAL = {ColumnType.BOOL: False, ColumnType.STRING: ""}
 
 _INLINE_BYTES = 32 * 1024
 """Longer bodies are read in a thread: that takes longer than most predictions."""
+_INLINE_BINARY_BYTES = 1024 * 1024
+"""So are longer bodies of which most is tensors as bytes, which need no parsing."""
 
 _UNKNOWN = Cost(call=0.001, row=0.0)
 """That of a model which could not be measured: asked in a thread, for as many as there are."""
@@ -112,6 +118,21 @@ class ServedVersion:
         self.tally.count(predictions.values)
         return answer
 
+    async def infer_body(self, body: bytes, json_size: int | None) -> Body:
+        """Return the answer to a request of the Open Inference Protocol over HTTP.
+
+        Args:
+            body: Of the request.
+            json_size: How many bytes of it are JSON; None: all.
+
+        Raises:
+            Problem: As ``answer_body``.
+        """
+        if (json_size or len(body)) > _INLINE_BYTES or len(body) > _INLINE_BINARY_BYTES:
+            return await self.inference.in_thread(partial(self._infer_long, json_size), body)
+        asked = read(body, json_size)
+        return self._written(asked, await self.infer(asked.tensors, asked.outputs))
+
     async def _predictions(self, rows: Rows) -> Predictions:
         try:
             return await self.inference.predict(rows)
@@ -124,6 +145,19 @@ class ServedVersion:
             return self._encoded(predict(self.model, rows))
         except InstanceRefused as error:
             raise _refused(error) from None
+
+    def _infer_long(self, json_size: int | None, body: bytes) -> Body:
+        asked = read(body, json_size)
+        try:
+            predictions = predict(self.model, self.tensors.rows(asked.tensors))
+        except InstanceRefused as error:
+            raise _refused(error) from None
+        answer = self._written(asked, output_tensors(self.manifest, predictions, asked.outputs))
+        self.tally.count(predictions.values)
+        return answer
+
+    def _written(self, asked: Asked, outputs: Sequence[Tensor]) -> Body:
+        return written(self.metadata.name, self.manifest.version, asked, outputs)
 
     def _encoded(self, predictions: Predictions) -> bytes:
         answer = msgspec.json.encode(answer_to_many(self.manifest, predictions))

@@ -1,0 +1,50 @@
+"""The KServe V1 protocol. What it calls predict is what ``POST /predict`` answers too.
+
+Source: KServe, "V1 Inference Protocol".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+_JSON = "application/json"
+
+
+class Models(msgspec.Struct):
+    """The answer of ``GET /v1/models``."""
+
+    models: list[str]
+
+
+class ModelReadiness(msgspec.Struct):
+    """The answer of ``GET /v1/models/MODEL``."""
+
+    name: str
+    ready: bool
+
+
+class V1Endpoints:
+    """Answers what is not a prediction.
+
+    Args:
+        name: Of the model, without its namespace.
+        is_ready: Says whether it can be asked.
+    """
+
+    def __init__(self, name: str, is_ready: Callable[[], bool]) -> None:
+        self._name = name
+        self._is_ready = is_ready
+
+    async def models(self, _: Request) -> Response:
+        return Response(msgspec.json.encode(Models([self._name])), media_type=_JSON)
+
+    async def model(self, _: Request) -> Response:
+        ready = self._is_ready()
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        answer = ModelReadiness(self._name, ready)
+        return Response(msgspec.json.encode(answer), status, media_type=_JSON)

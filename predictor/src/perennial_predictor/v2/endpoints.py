@@ -1,0 +1,119 @@
+"""What is answered on the protocol's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+
+from perennial_core.settings import PredictorSettings
+from perennial_predictor.http_request import whole_body
+from perennial_predictor.mirror import Mirror
+from perennial_predictor.served import ServedVersion
+from perennial_predictor.v2.body import JSON_SIZE, Body
+from perennial_predictor.v2.messages import ModelReady, ServerLive, ServerReady
+from perennial_predictor.v2.metadata import server_metadata
+from perennial_predictor.v2.paths import VERSION
+from perennial_predictor.v2.refusals import invalid, not_here
+
+_JSON_SIZE = JSON_SIZE.lower().encode()
+_MOST_DIGITS = 15
+
+_JSON = "application/json"
+_BYTES = "application/octet-stream"
+
+
+class V2Endpoints:
+    """Answers requests. A Problem that is raised here becomes ``{"error": text}``.
+
+    Args:
+        name: Of the model, without its namespace.
+        settings: Bounds of requests.
+        is_ready: Says whether the model can be asked.
+        served: Gives the version that answers a request.
+        mirror: Copies requests to a shadow.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: PredictorSettings,
+        is_ready: Callable[[], bool],
+        served: Callable[[Request], ServedVersion],
+        mirror: Mirror | None = None,
+    ) -> None:
+        self._name = name
+        self._limits = settings.max_body_bytes, settings.body_seconds
+        self._is_ready = is_ready
+        self._served = served
+        self._mirror = mirror
+
+    async def server(self, _: Request) -> Response:
+        return _answer(server_metadata())
+
+    async def live(self, _: Request) -> Response:
+        return _answer(ServerLive(live=True))
+
+    async def ready(self, _: Request) -> Response:
+        ready = self._is_ready()
+        return _answer(ServerReady(ready), _status(ready))
+
+    async def model_ready(self, request: Request) -> Response:
+        if VERSION in request.path_params:
+            self._asked(request)  # it must be the one that serves
+        ready = self._is_ready()
+        return _answer(ModelReady(self._name, ready), _status(ready))
+
+    async def model(self, request: Request) -> Response:
+        return _answer(self._asked(request).metadata)
+
+    async def infer(self, request: Request) -> Response:
+        served = self._asked(request)
+        json_size = _json_size(request)
+        content = await whole_body(request.scope, request.receive, *self._limits)
+        body = await served.infer_body(content, json_size)
+        if body.json_size is not None:
+            size = {JSON_SIZE: str(body.json_size)}
+            return Response(body.content, headers=size, media_type=_BYTES)
+        copied = self._copied(request, content, body)
+        return Response(body.content, media_type=_JSON, background=copied)
+
+    def _copied(self, request: Request, content: bytes, body: Body) -> BackgroundTask | None:
+        """Return what gives the shadow its copy, where its answer could be compared."""
+        if self._mirror is None or body.is_partial or _json_size(request) is not None:
+            return None
+        if VERSION in request.path_params:  # the shadow serves another
+            return None
+        task = self._served(request).manifest.task
+        return self._mirror.after(request, content, body.content, task)
+
+    def _asked(self, request: Request) -> ServedVersion:
+        """Return the version that serves, which must be that of the path where it names one."""
+        served = self._served(request)
+        asked, version = request.path_params.get(VERSION), str(served.manifest.version)
+        if asked not in (None, version):
+            raise not_here(
+                f"version {asked!r} of {self._name!r} does not serve here; version {version} does"
+            )
+        return served
+
+
+def _json_size(request: Request) -> int | None:
+    for name, value in request.scope["headers"]:
+        if name == _JSON_SIZE:
+            if not value.isdigit() or len(value) > _MOST_DIGITS:
+                raise invalid(f"{JSON_SIZE}: {value.decode('latin-1')!r} is no number of bytes")
+            return int(value)
+    return None
+
+
+def _status(ready: bool) -> HTTPStatus:
+    return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _answer(message: msgspec.Struct, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(message), status, media_type=_JSON)
