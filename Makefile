@@ -34,7 +34,8 @@ IMAGE_LOAD ?= kind load docker-image --name perennial
 IMAGE_PREFIX ?= localhost/perennial
 TAG ?= $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/perennial/Chart.yaml)
 HELM ?= helm
-GENERATED := helm/perennial/files/crds manifests/install.yaml manifests/examples/diabetes.yaml
+GENERATED := helm/perennial/files/crds manifests/install.yaml manifests/examples/diabetes.yaml \
+  predictor/src/perennial_predictor/rpc
 
 images: ## build the images of operator, trainer and predictor
 	@set -e; for service in $(SERVICES); do \
@@ -56,14 +57,17 @@ manifests: $(VENV)/ready ## make what is generated: the CRD in the chart, manife
 	  --kube-version 1.30.0 --no-hooks -f hack/install-values.yaml; } >manifests/install.yaml
 	$(BIN)/python hack/diabetes >manifests/examples/diabetes.yaml
 
-verify: manifests ## fail when something generated differs from what is committed
+messages: $(VENV)/ready ## make the messages of gRPC from their .proto
+	$(BIN)/python hack/messages
+
+verify: manifests messages ## fail when something generated differs from what is committed
 	git diff --exit-code -- $(GENERATED)
 
 helm-lint: ## lint the chart with its values for kind and for EKS
 	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial
 	$(HELM) lint --quiet --strict --kube-version 1.30.0 helm/perennial -f helm/perennial/values-eks.yaml
 
-.PHONY: help venv images bundled load manifests verify helm-lint
+.PHONY: help venv images bundled load manifests messages verify helm-lint
 
 # The cluster that KUBECONFIG names, or a new one of kind's.
 cluster-demo: images load ## show it all on the cluster that KUBECONFIG names

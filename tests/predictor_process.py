@@ -34,6 +34,7 @@ class PredictorProcess(AbstractContextManager["PredictorProcess"]):
         directory.mkdir(parents=True, exist_ok=True)
         self.port = settings.get("port") or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.grpc = f"127.0.0.1:{settings.get('grpc_port')}"
         self.cache = directory / "cache"
         self._log_file = directory / "predictor.log"
         given = {"host": "127.0.0.1", "port": self.port, "cache_directory": self.cache}

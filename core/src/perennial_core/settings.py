@@ -129,6 +129,8 @@ class PredictorSettings(BaseSettings):
     """The digest that the version must have; given with ``version``."""
     host: str = "0.0.0.0"
     port: int = 5001
+    grpc_port: int | None = None
+    """Where gRPC is answered too; absent: nowhere, which saves time at the start, and memory."""
     cache_directory: Path = Path("/var/cache/perennial")
     """Where the last artifact is kept, to serve from when Redis is down at start."""
     drain_seconds: float = 15.0

@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 
 from perennial_core.identity import Digest, Version
 
-ROUTES = frozenset({"/", "/predict"})
+ROUTES = frozenset({"/", "/predict", "/inference.GRPCInferenceService/ModelInfer"})
 """Where predictions are asked for."""
 
 _CLIENT_GONE = 499

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -32,6 +33,9 @@ from perennial_predictor.shadow_tally import ShadowTally
 from perennial_predictor.source import VersionSource
 from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2.endpoints import V2Endpoints
+
+if TYPE_CHECKING:
+    from perennial_predictor.rpc.server import RpcServer
 
 _log = structlog.get_logger(__name__)
 
@@ -86,14 +90,37 @@ async def _serve(
         v1 = V1Endpoints(source.key.name, endpoints.is_ready)
         v2 = V2Endpoints(source.key.name, settings, endpoints.is_ready, endpoints.served, mirror)
         api = PredictorApi(source.key, endpoints, v1, v2, follower)
+        beside = await _beside(settings, source.key, follower, metrics, drain)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
-        server = DrainingServer(Application(api, follower, metrics, drain), drain)
+        server = DrainingServer(Application(api, follower, metrics, drain), drain, beside)
         await server.serve(sockets=[listener])
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         if mirror is not None:
             await mirror.close()
+
+
+async def _beside(
+    settings: PredictorSettings,
+    key: ModelKey,
+    follower: Follower,
+    metrics: Metrics,
+    drain: Drain,
+) -> RpcServer | None:
+    """Return the server of gRPC, which answers from now on, where there is a port for it.
+
+    Raises:
+        UserError: The port cannot be used.
+    """
+    if settings.grpc_port is None:
+        return None
+    from perennial_predictor.rpc.server import RpcServer  # takes time and memory
+
+    server = RpcServer(settings.grpc_port, settings, key, follower, metrics, drain)
+    await server.start()
+    _log.info("listening for gRPC", address=server.address)
+    return server
 
 
 def _mirror(settings: PredictorSettings, metrics: Metrics) -> Mirror | None:

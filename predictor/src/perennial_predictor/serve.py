@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 import uvicorn
@@ -23,6 +23,9 @@ from uvicorn.protocols.http.httptools_impl import (
 from perennial_core.errors import UserError
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
+
+if TYPE_CHECKING:
+    from perennial_predictor.rpc.server import RpcServer
 
 _log = structlog.get_logger(__name__)
 
@@ -79,9 +82,15 @@ class _Protocol(HttpToolsProtocol):
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that drains at the first signal and ends at once at the second."""
+    """A server that drains at the first signal and ends at once at the second.
 
-    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+    Args:
+        app: Answers over HTTP.
+        drain: When to end.
+        beside: A server of another protocol, which ends at the same time.
+    """
+
+    def __init__(self, app: ASGIApp, drain: Drain, beside: RpcServer | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -97,6 +106,7 @@ class DrainingServer(uvicorn.Server):
             )
         )
         self._drain = drain
+        self._beside = beside
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,7 +133,8 @@ class DrainingServer(uvicorn.Server):
         """Close idle connections and let requests in flight finish."""
         seconds = self._drain.finishing_seconds(time.monotonic())
         self.config.timeout_graceful_shutdown = math.ceil(seconds)
-        await super().shutdown(sockets)
+        beside = [] if self._beside is None else [self._beside.stop(seconds)]
+        await asyncio.gather(super().shutdown(sockets), *beside)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -59,6 +59,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
         "digest": TEXT,
         "host": TEXT,
         "port": NUMBERS,
+        "grpc_port": NUMBERS,
         "cache_directory": PATHS,
         "drain_seconds": SECONDS,
         "drain_min_seconds": SECONDS,

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+from held_model import HeldModel
 from served_models import KEY, line
 
-from perennial_core.artifact import Predictions
 from perennial_core.bundle import Bundle, write_bundle
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.api import PredictorApi
 from perennial_predictor.application import Application
 from perennial_predictor.bundle_source import BundleSource
-from perennial_predictor.cost import Cost
 from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
-from perennial_predictor.inference import Inference
-from perennial_predictor.instances import Rows
 from perennial_predictor.metrics import Metrics
-from perennial_predictor.prediction import predict
-
-
-class HeldModel:
-    """A line that predicts only once it may."""
-
-    def __init__(self) -> None:
-        self.served = line(2.0).served()
-        self.is_asked = threading.Event()
-        self.may_answer = threading.Event()
-
-    def __call__(self, rows: Rows) -> Predictions:
-        self.is_asked.set()
-        assert self.may_answer.wait(20)
-        return predict(self.served.model, rows)
 
 
 @pytest.fixture
@@ -54,8 +34,7 @@ async def client(model: HeldModel, tmp_path: Path) -> AsyncIterator[httpx.AsyncC
     settings = PredictorSettings(bundle=tmp_path / "bundle")
     metrics, drain = Metrics(), Drain(0, 0)
     follower = Follower(settings, BundleSource(tmp_path / "bundle", settings), metrics)
-    inference = Inference(model, Cost(call=1.0, row=0.0), threads=1)
-    follower.current = dataclasses.replace(model.served, inference=inference)
+    follower.current = model.served
     endpoints = Endpoints(str(KEY), settings, follower, metrics, drain)
     application = Application(PredictorApi(str(KEY), endpoints, follower), follower, metrics, drain)
     transport = httpx.ASGITransport(application)
