@@ -46,6 +46,7 @@ MAXIMAL: Body = {
     "serving": {
         "replicas": 3,
         "port": 8080,
+        "grpcPort": 8081,
         "resources": {"requests": {"cpu": "250m", "memory": "128Mi"}, "limits": {"cpu": 1}},
         "service": {"type": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
         "podTemplate": {

@@ -9,8 +9,9 @@ from typing import Any
 from builders import NOW, manifest_body, spec_hash
 from local_run import PATIENCE_SECONDS, LocalRun, suspended
 from served_models import line, publish, published
+from tritonclient.grpc import InferenceServerClient
 
-from perennial_cli.local.redis_server import RedisServer
+from perennial_cli.local.redis_server import RedisServer, free_port
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
 from perennial_core.resource import PredictionModel
@@ -69,3 +70,23 @@ def test_a_pinned_version_serves_until_it_is_unpinned(
         run.edit(suspended())
         run.serves(2)
         assert round(run.prediction(), 3) == 303.0
+
+
+def test_grpc_is_answered_where_the_file_says(tmp_path: Path, own_redis: RedisServer) -> None:
+    published(RegistrySettings(url=own_redis.url), KEY, line(), **LATEST)
+    first, second = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    with LocalRun(tmp_path, speaking_grpc(first), "--redis-url", own_redis.url) as run:
+        run.serves(1)
+        assert InferenceServerClient(first).is_model_ready("points")
+        run.edit(speaking_grpc(second))
+        run.prints(f"to port {run.port}, {second.rpartition(':')[2]} for gRPC")
+        run.serves(1)
+        assert InferenceServerClient(second).is_model_ready("points")
+        run.edit(speaking_grpc(f"127.0.0.1:{run.port}"))
+        run.prints(f"spec.serving.grpcPort: {run.port} is that of --port; give another")
+        assert run.version() == 1
+
+
+def speaking_grpc(address: str) -> dict[str, Any]:
+    """Return the resource with the port of this address for gRPC."""
+    return suspended(serving={"grpcPort": int(address.rpartition(":")[2])})

@@ -65,6 +65,29 @@ async def test_pods_are_admitted_where_the_restricted_standard_is_enforced(
     await eventually(lambda: bench.cluster.pods(bench.namespace, selector), bool)
 
 
+async def test_a_port_for_grpc_comes_and_goes_with_its_field(
+    bench: Bench, kubelet: Kubelet
+) -> None:
+    async def ports() -> dict[str, set[str]]:
+        """Return the names of all ports of Service and pods."""
+        service = await bench.live(SERVICE, "points")
+        deployment = await bench.live(DEPLOYMENT, "points")
+        assert service is not None
+        assert deployment is not None
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        of_each = {"service": service["spec"]["ports"], "pods": container["ports"]}
+        return {owner: {port["name"] for port in those} for owner, those in of_each.items()}
+
+    spec = merged(SCHEDULED, serving=NOWHERE)
+    await bench.apply(merged(spec, serving={"grpcPort": 8001}))
+    await bench.publish()
+    await bench.until(serves(1), "it serves")
+    assert await ports() == {"service": {"http", "grpc"}, "pods": {"http", "grpc"}}
+    await bench.apply(spec)
+    await bench.settle()
+    assert await ports() == {"service": {"http"}, "pods": {"http"}}
+
+
 async def test_a_settled_model_costs_no_write(bench: Bench, kubelet: Kubelet) -> None:
     limits = {"resources": {"limits": {"cpu": 1}}}  # which the API server writes as a text
     await bench.apply(merged(SCHEDULED, serving={**NOWHERE, **limits}))

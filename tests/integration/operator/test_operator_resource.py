@@ -76,6 +76,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("rollout.historyLimit", 0, "spec.rollout.historyLimit"),
     ("serving.replicas", -1, "spec.serving.replicas"),
     ("serving.port", 80, "spec.serving.port"),
+    ("serving.grpcPort", 80, "spec.serving.grpcPort"),
+    ("serving.grpcPort", 5001, "grpcPort: give another than port"),
     ("serving.service.type", "ExternalName", "spec.serving.service.type"),
     ("serving.resources.limits.cpu", 0.5, "spec.serving.resources.limits.cpu"),
     (

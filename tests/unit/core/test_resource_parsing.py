@@ -293,8 +293,9 @@ def test_every_rule_of_the_api_server_is_held_here_too() -> None:
         *("metadata.name", "volume", "features", "credentialsSecret", "delimiter"),
         *("estimator", "estimator.params", "env", "metrics", "checks"),
         *("rollout.canary", "rollout.shadow", "training", "streaming", "promotion.from"),
+        "grpcPort",
     }
-    assert len(messages) == 21
+    assert len(messages) == 22
 
 
 FROM = {"namespace": "staging", "name": "points"}
@@ -321,6 +322,11 @@ def test_a_model_takes_versions_from_another_or_from_its_namesake_elsewhere() ->
     assert "spec.promotion.from: names this model itself" in problem(model)
     model["spec"]["promotion"] = {"from": {**own, "registrySecret": "far"}}
     assert PredictionModel.parse(model).spec.runs_field == "spec.promotion.from"
+
+
+@pytest.mark.parametrize("port", [5001, 80, "grpc"])
+def test_grpc_has_a_port_of_its_own(port: object) -> None:
+    assert "grpcPort" in problem(changed("spec.serving.grpcPort", port))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
     state = StateDirectory(run.directory or default_directory(model.key))
     async with alone(state):
         check_port(run.port or model.spec.serving.port)
+        if model.spec.serving.grpc_port is not None:
+            check_port(model.spec.serving.grpc_port, "change spec.serving.grpcPort, or free it")
         journal.note(
             f"{model.key} from {run.file}; its state, trainer.log and predictor.log are in"
             f" {state.root}"
@@ -116,6 +118,8 @@ def _check(local: LocalModel, run: LocalRun) -> None:
     check_mounts(local, run.data)
     if local.runs is not None:
         next_fire(local.runs, datetime.now(UTC), local.model.spec.runs_field)
+    if run.port is not None and run.port == local.model.spec.serving.grpc_port:
+        raise UserError(f"spec.serving.grpcPort: {run.port} is that of --port; give another")
     source = local.source
     if source is not None and source.registry_secret is None and run.redis_url is None:
         raise UserError(

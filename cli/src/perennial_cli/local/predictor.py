@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+from dataclasses import dataclass
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -43,6 +44,17 @@ class Readiness(Record):
     """Why it answers with another than it should."""
 
 
+@dataclass(frozen=True)
+class _Ports:
+    """Where a predictor answers."""
+
+    http: int
+    grpc: int | None
+
+    def __str__(self) -> str:
+        return f"port {self.http}" + (f", {self.grpc} for gRPC" if self.grpc else "")
+
+
 class Predictor:
     """One predictor process that follows the registry's ``serving`` key.
 
@@ -75,38 +87,42 @@ class Predictor:
     def port(self) -> int:
         return self._given_port or self._watched.current.model.spec.serving.port
 
+    @property
+    def _ports(self) -> _Ports:
+        return _Ports(self.port, self._watched.current.model.spec.serving.grpc_port)
+
     async def follow(self) -> NoReturn:
-        """Run the predictor; start it again after a crash or when its port changes."""
+        """Run the predictor; start it again after a crash or when its ports change."""
         await supervise("the predictor", self._run, self._journal)
 
     async def _run(self) -> str:
         while True:
-            port = self.port
+            ports = self._ports
             self.starts += 1
             async with module_process(
                 "perennial_predictor",
-                settings=self._settings(port),
+                settings=self._settings(ports),
                 log=self._state.predictor_log,
                 grace=_GRACE_SECONDS,
             ) as process:
                 ended = asyncio.create_task(process.wait())
                 try:
-                    await self._ended_or_moved(ended, port)
+                    await self._ended_or_moved(ended, ports)
                 finally:
                     ended.cancel()
                 if process.returncode is not None:
                     how = how_it_ended(process.returncode)
                     return f"{how} (see {self._state.predictor_log})"
-            self._journal.note(f"moving from port {port} to {self.port}")
+            self._journal.note(f"moving from {ports} to {self._ports}")
 
-    async def _ended_or_moved(self, ended: asyncio.Task[int], port: int) -> None:
-        while not ended.done() and self.port == port:
+    async def _ended_or_moved(self, ended: asyncio.Task[int], ports: _Ports) -> None:
+        while not ended.done() and self._ports == ports:
             self._changed.clear()
             changed = asyncio.create_task(self._changed.wait())
             await asyncio.wait((ended, changed), return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
 
-    def _settings(self, port: int) -> dict[str, str]:
+    def _settings(self, ports: _Ports) -> dict[str, str]:
         settings = from_environment(
             PredictorSettings,
             model=str(self._watched.current.model.key),
@@ -115,7 +131,8 @@ class Predictor:
             digest=None,
             shadow_url=None,
             host=HOST,
-            port=port,
+            port=ports.http,
+            grpc_port=ports.grpc,
             cache_directory=self._state.cache,
             drain_seconds=_DRAIN_SECONDS,
             drain_min_seconds=0.0,  # no Service in front
@@ -150,13 +167,16 @@ def _ask(port: int) -> Readiness:
         connection.close()
 
 
-def check_port(port: int) -> None:
-    """Raise a UserError when something else has the port."""
+def check_port(port: int, remedy: str = "name another with --port, or free it") -> None:
+    """Raise a UserError when something else has the port.
+
+    Args:
+        port: What is to be free.
+        remedy: What to do where it is not.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise UserError(
-                f"port {port}: {error.strerror}; name another with --port, or free it"
-            ) from None
+            raise UserError(f"port {port}: {error.strerror}; {remedy}") from None

@@ -11,6 +11,8 @@ from perennial_core.resource.base import VALIDATIONS, KubernetesObject, Part, ru
 from perennial_core.resource.runs import Resources
 from perennial_core.validation import Matching
 
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
 
 class ServiceType(StrEnum):
     CLUSTER_IP = "ClusterIP"
@@ -90,10 +92,30 @@ class PodTemplate(Part):
 class ServingSpec(Part):
     """The predictors: a Deployment and a Service named like the model."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            VALIDATIONS: [
+                rule(
+                    "!has(self.grpcPort) || self.grpcPort != self.port",
+                    "grpcPort: give another than port, which is for HTTP",
+                )
+            ]
+        }
+    )
+
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
-    port: Annotated[int, Field(ge=1024, le=65535)] = 5001
+    port: Port = 5001
     """Port of the Service and of the pods."""
+    grpc_port: Port | None = None
+    """Port of the Service and of the pods for gRPC: the Open Inference Protocol, health and
+    reflection. Absent: none of them."""
     resources: Resources = Resources()
     """Resources of the predictor's container."""
     service: ServiceSpec = ServiceSpec()
     pod_template: PodTemplate = PodTemplate()
+
+    @model_validator(mode="after")
+    def _has_a_port_for_each(self) -> Self:
+        if self.grpc_port == self.port:
+            raise ValueError("grpcPort: give another than port, which is for HTTP")
+        return self

@@ -15,6 +15,7 @@ from pathlib import Path
 from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
 from perennial_core.resource.rollout import Strategy
+from perennial_core.resource.serving import ServingSpec
 from perennial_core.settings import PredictorSettings, RegistrySettings, environment
 from perennial_operator.build.metadata import LIVE, content_hash, labels, owned, selector
 from perennial_operator.build.pod import (
@@ -169,6 +170,7 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
     given = PredictorSettings.model_construct(
         model=str(model.key),
         port=serving.port,
+        grpc_port=serving.grpc_port,
         cache_directory=Path(CACHE_MOUNT),
         drain_seconds=DRAIN_SECONDS,
         trusted_types=settings.trusted_types,
@@ -180,7 +182,7 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
         "name": "predictor",
         "image": settings.predictor_image,
         "imagePullPolicy": settings.image_pull_policy,
-        "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
+        "ports": _ports(serving),
         "env": [*variables(environment(given)), *custom],
         "envFrom": [{"secretRef": {"name": registry_secret_name(model.metadata.name)}}],
         "resources": serving.resources.to_json(),
@@ -192,6 +194,15 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
             {"name": "tmp", "mountPath": "/tmp"},
         ],
     }
+
+
+def _ports(serving: ServingSpec) -> list[Body]:
+    numbers = {"http": serving.port, "grpc": serving.grpc_port}
+    return [
+        {"name": name, "containerPort": number, "protocol": "TCP"}
+        for name, number in numbers.items()
+        if number is not None
+    ]
 
 
 def shadow_url(model: PredictionModel) -> str | None:
