@@ -32,6 +32,8 @@ class HowToAsk(msgspec.Struct):
     features: list[Feature]
     ask: list[str]
     documentation: str
+    status: str = "alive"
+    """Clients of KServe V1 look for it here."""
 
 
 def how_to_ask(manifest: Manifest) -> HowToAsk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from perennial_predictor.follow import Follower
 from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2 import documentation as protocols
 from perennial_predictor.v2.endpoints import V2Endpoints
-from perennial_predictor.v2.paths import model_path, version_path
+from perennial_predictor.v2.paths import is_of_protocol, model_path, version_path
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -50,6 +51,7 @@ class PredictorApi(FastAPI):
             redoc_url=None,
             redirect_slashes=False,
         )
+        self.key = key
         self._follower = follower
         self.add_exception_handler(HTTPException, _as_problem)
         add_documentation(self)
@@ -94,6 +96,9 @@ class PredictorApi(FastAPI):
 async def _as_problem(request: Request, error: Exception) -> Response:
     """Answer what the routing refuses (no such path, wrong method) with a problem document."""
     assert isinstance(error, HTTPException)
-    detail = f"{error.detail}: {request.method} {request.url.path}"
+    path = request.url.path
+    detail = f"{error.detail}: {request.method} {path}"
+    if is_of_protocol(path) and error.status_code == HTTPStatus.NOT_FOUND:
+        detail += f"; the model here is {request.app.key.name!r}"
     problem = problems.of_status(error.status_code, detail, dict(error.headers or {}))
     return error_response(problem, request.scope)

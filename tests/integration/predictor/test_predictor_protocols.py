@@ -138,7 +138,8 @@ def test_the_path_may_name_the_version_that_serves(client: httpx.Client) -> None
     assert client.post("/v2/models/plane/versions/1/infer", json=body).status_code == 200
     for path in ("/v2/models/plane/versions/2/infer", "/v2/models/plane/versions/x/infer"):
         assert "version 1 does" in error(client.post(path, json=body), 404)
-    assert "other" in error(client.post("/v2/models/other/infer", json=body), 404)
+    other = client.post("/v2/models/other/infer", json=body)
+    assert "the model here is 'plane'" in error(other, 404)
 
 
 def test_a_classifier_gives_labels_and_probabilities(labels: httpx.Client) -> None:
@@ -151,6 +152,8 @@ def test_a_classifier_gives_labels_and_probabilities(labels: httpx.Client) -> No
     assert np.sum(found["probabilities"]["data"]) == pytest.approx(2)
     only = infer(labels, matrix(rows), path="iris", outputs=[{"name": "probabilities"}])
     assert list(outputs(only)) == ["probabilities"]
+    twice = infer(labels, matrix(rows), path="iris", outputs=[{"name": "y"}] * 2)
+    assert "more than once" in error(twice)
     unknown = infer(labels, matrix(rows), path="iris", outputs=[{"name": "z"}])
     assert "'y', 'probabilities'" in error(unknown)
 
@@ -259,6 +262,11 @@ def test_packed_bodies_are_inflated_within_the_limit(client: httpx.Client, pack:
     assert "gzip" in error(unknown, 415)
 
 
+DEEP = json.dumps({"inputs": [matrix([[1, 1]], data="DEEP")]}).encode()
+DEEP = DEEP.replace(b'"DEEP"', b"[" * 900 + b"]" * 900)
+HUGE = DEEP.replace(b"[" * 900 + b"]" * 900, b"[" + b"9" * 3900 + b"]")
+LONE = b'{"inputs": [{"name": "\\ud800", "datatype": "INT64", "shape": [1], "data": [1]}]}'
+
 WRONG: dict[str, tuple[list[Body], str]] = {
     "no inputs": ([], "length >= 1"),
     "unknown": ([column("x1", 1), column("x3", 1)], "input 'x3': not an input"),
@@ -281,6 +289,7 @@ WRONG: dict[str, tuple[list[Body], str]] = {
     "negative": ([column("x1", 1, shape=[-1]), column("x2", 1)], "no extent can be negative"),
     "zero rows": ([column("x1"), column("x2")], "0 rows; send 1 to 50"),
     "many rows": ([matrix([[1, 1]] * 51)], "51 rows; send 1 to 50"),
+    "dimensions": ([column("x1", 1, shape=[1] * 9)], "length <= 8"),
     "no data": ([{"name": "x1", "shape": [1], "datatype": "FP64"}], "give data"),
     "data": ([column("x1", data=3)], "data: expected a list"),
     "size": ([column("x1", 1, parameters={"binary_data_size": 8})], "either data or"),
@@ -296,7 +305,8 @@ def test_a_wrong_request_is_refused_with_what_is_wrong(
 
 
 def test_what_is_no_json_is_refused(client: httpx.Client) -> None:
-    for body in (b"", b"{", b"[]", b"null", b'{"inputs": NaN}', b"[" * 90_000, b"\xff"):
+    nothing = (b"", b"{", b"[]", b"null", b'{"inputs": NaN}', b"[" * 90_000, b"\xff")
+    for body in (*nothing, DEEP, HUGE, LONE):
         error(client.post("/v2/models/plane/infer", content=body))
 
 

@@ -10,30 +10,18 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from bundled_predictor import bundled_predictor as predictor
 from predictor_process import PredictorProcess
 from prometheus_client.parser import text_string_to_metric_families
 from served_models import FittedModel, iris, line, plane
 
 from perennial_cli.local.redis_server import free_port
-from perennial_core.bundle import Bundle, write_bundle
-from perennial_core.settings import RegistrySettings
 
-NO_REGISTRY = RegistrySettings()
 MOST_UNDER_WAY = 32
 HTML = {"Accept": "text/html"}
-
-
-def predictor(
-    directory: Path, model: FittedModel, version: int = 1, **settings: Any
-) -> PredictorProcess:
-    stored = model.stored(version=version)
-    write_bundle(directory / "bundle", Bundle(stored.manifest, stored.artifact))
-    given = {"bundle": directory / "bundle", "drain_min_seconds": 0, **settings}
-    return PredictorProcess(directory, NO_REGISTRY, **given)
 
 
 @pytest.fixture
@@ -97,6 +85,23 @@ def test_another_model_differs_and_by_how_much_is_told(
         difference = "perennial_shadow_difference"
         assert measured(process, f"{difference}_sum") == {("2",): pytest.approx(130)}
         assert measured(process, f"{difference}_count") == {("2",): 3}
+
+
+def test_requests_of_other_protocols_are_copied_as_json(
+    shadow: PredictorProcess, tmp_path: Path
+) -> None:
+    tensor = {"name": "x", "datatype": "FP64", "shape": [2], "data": [10, -20]}
+    as_bytes = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
+    with mirrored(tmp_path, line(2.0), shadow.url) as process:
+        client = process.ready().client
+        client.post("/v2/models/model/infer", json=as_bytes).raise_for_status()
+        path = "/v2/models/model/versions/1/infer"
+        client.post(path, json={"inputs": [tensor]}).raise_for_status()
+        client.post("/v2/models/model/infer", json={"inputs": [tensor]}).raise_for_status()
+        client.post("/v1/models/model:predict", json={"instances": [[1]]}).raise_for_status()
+        assert outcomes(process, 2) == {("different", "2"): 2}
+        assert measured(process, "perennial_shadow_difference_sum") == {("2",): pytest.approx(31)}
+        assert measured(process, "perennial_predictions_total") == {(): 7}
 
 
 def test_only_predictions_for_programs_are_copied(shadow: PredictorProcess, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.v1 import V1Endpoints
+from perennial_predictor.v2.endpoints import V2Endpoints
 
 
 @pytest.fixture
@@ -36,7 +38,10 @@ async def client(model: HeldModel, tmp_path: Path) -> AsyncIterator[httpx.AsyncC
     follower = Follower(settings, BundleSource(tmp_path / "bundle", settings), metrics)
     follower.current = model.served
     endpoints = Endpoints(str(KEY), settings, follower, metrics, drain)
-    application = Application(PredictorApi(str(KEY), endpoints, follower), follower, metrics, drain)
+    v1 = V1Endpoints(KEY.name, endpoints.is_ready)
+    v2 = V2Endpoints(KEY.name, settings, endpoints.is_ready, endpoints.served)
+    api = PredictorApi(KEY, endpoints, v1, v2, follower)
+    application = Application(api, follower, metrics, drain)
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -47,7 +52,8 @@ async def test_probes_and_metrics_are_answered_while_a_model_predicts(
 ) -> None:
     predicting = asyncio.create_task(client.post("/predict", json={"instances": [[1]]}))
     assert await asyncio.to_thread(model.is_asked.wait, 10)
-    for path in ("/healthz", "/readyz", "/metrics", "/"):
+    v2 = ("/v2", "/v2/health/live", "/v2/models/model")
+    for path in ("/healthz", "/readyz", "/metrics", "/", *v2):
         assert (await client.get(path)).status_code == 200
     assert not predicting.done()
     model.may_answer.set()

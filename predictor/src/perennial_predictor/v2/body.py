@@ -83,7 +83,7 @@ def read(body: bytes, json_size: int | None) -> Asked:
     text = body if json_size is None else body[:json_size]
     request = _decoded(text)
     return Asked(
-        _Reader(text, body[len(text) :]).tensors(request.inputs),
+        _Reader(text, memoryview(body)[len(text) :]).tensors(request.inputs),
         [output.name for output in request.outputs or ()],
         _binary_outputs(request),
         request.id,
@@ -145,8 +145,8 @@ class _Reader:
         raw: What follows it.
     """
 
-    def __init__(self, text: bytes, raw: bytes) -> None:
-        self._raw = memoryview(raw)
+    def __init__(self, text: bytes, raw: memoryview) -> None:
+        self._raw = raw
         # Letters of true and false that are in no key of a plain request.
         self._may_hold_bools = b"r" in text or b"l" in text
 

@@ -13,10 +13,9 @@ import numpy as np
 
 from perennial_core.artifact.model import Array
 from perennial_predictor.v2.refusals import refused
-from perennial_predictor.v2.tensor import BOOL, BYTES, DTYPES, checked_dtype
+from perennial_predictor.v2.tensor import BOOL, BYTES, DTYPES, MOST_DIMENSIONS, checked_dtype
 
 _LENGTH = struct.Struct("<I")
-_MOST_DIMENSIONS = 8
 
 _TYPECODES: Mapping[str, str] = {
     **dict(zip(("INT8", "INT16", "INT32", "INT64"), "bhiq", strict=True)),
@@ -71,7 +70,8 @@ def from_bytes(name: str, datatype: str, raw: bytes | memoryview) -> Array:
         )
     if datatype == BOOL:
         return np.asarray(np.frombuffer(raw, np.uint8) != 0)
-    return np.frombuffer(raw, dtype)
+    values = np.frombuffer(raw, dtype)
+    return values if values.flags.aligned else values.copy()  # what follows text rarely is
 
 
 def to_bytes(datatype: str, values: Array) -> bytes:
@@ -108,8 +108,8 @@ def _flattened(name: str, data: Any) -> tuple[list[Any], tuple[int, ...]]:
     while data and type(data[0]) is list:
         if set(map(type, data)) != {list} or len(set(map(len, data))) > 1:
             raise refused(name, "data: the nested lists differ in depth or length")
-        if len(shape) == _MOST_DIMENSIONS:
-            raise refused(name, f"data: the lists are nested over {_MOST_DIMENSIONS} deep")
+        if len(shape) == MOST_DIMENSIONS:
+            raise refused(name, f"data: the lists are nested over {MOST_DIMENSIONS} deep")
         shape.append(len(data[0]))
         data = list(chain.from_iterable(data))
     return data, tuple(shape)

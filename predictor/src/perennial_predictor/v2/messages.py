@@ -10,15 +10,21 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from perennial_predictor.v2.tensor import DTYPES, MOST_DIMENSIONS
+
 Parameters = dict[str, Any]
+
+_Extent = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Shape = Annotated[list[_Extent], Meta(max_length=MOST_DIMENSIONS)]
+_Datatype = Annotated[str, Meta(extra_json_schema={"enum": list(DTYPES)})]
 
 
 class RequestInput(msgspec.Struct):
     """An input tensor. Its data stands here, flat or nested, or after the JSON."""
 
     name: str
-    shape: list[int]
-    datatype: str
+    shape: _Shape
+    datatype: _Datatype
     parameters: Parameters | None = None
     data: Any = UNSET
 
@@ -43,7 +49,7 @@ class ResponseOutput(msgspec.Struct, omit_defaults=True):
     """An output tensor. Without data, that stands after the JSON."""
 
     name: str
-    datatype: str
+    datatype: _Datatype
     shape: list[int]
     parameters: Parameters | None = None
     data: list[Any] | UnsetType = UNSET
@@ -63,7 +69,7 @@ class TensorMetadata(msgspec.Struct):
     """An input or output of the model; -1 stands for any number of rows."""
 
     name: str
-    datatype: str
+    datatype: _Datatype
     shape: list[int]
 
 

@@ -57,6 +57,8 @@ def _predictions(signature: Signature, predictions: Predictions) -> Tensor:
 
 def _selected(tensors: Sequence[Tensor], wanted: Sequence[str]) -> list[Tensor]:
     by_name = {tensor.name: tensor for tensor in tensors}
+    if len(set(wanted)) < len(wanted):
+        raise invalid("outputs: one is named more than once")
     if unknown := [name for name in wanted if name not in by_name]:
         names = ", ".join(map(repr, by_name))
         raise invalid(f"output {named(unknown[0])}: not an output of the model; it has {names}")

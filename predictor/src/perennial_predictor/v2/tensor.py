@@ -28,6 +28,8 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 }
 """How the elements of a tensor are held; those of BYTES are str, or None where one is missing."""
 
+MOST_DIMENSIONS = 8
+
 DATATYPES: Mapping[ColumnType, str] = {
     ColumnType.FLOAT64: "FP64",
     ColumnType.FLOAT32: "FP32",
@@ -67,6 +69,8 @@ def input_tensor(name: str, datatype: str, shape: tuple[int, ...], values: Array
     Raises:
         Problem: Shape and number of values do not agree.
     """
+    if len(shape) > MOST_DIMENSIONS:
+        raise refused(name, f"the shape has {len(shape)} dimensions, over {MOST_DIMENSIONS}")
     if shape and min(shape) < 0:
         raise refused(name, f"the shape is {list(shape)}; no extent can be negative")
     if prod(shape) != len(values):
