@@ -32,7 +32,7 @@ def in_namespace(namespace: str, tmp_path: Path) -> dict[str, str]:
 
 
 def test_every_block_says_how_it_is_run() -> None:
-    known = {"local", "elsewhere", "dry", "cluster", "forwarded", "command", "template"}
+    known = {"local", "elsewhere", "dry", "cluster", "forwarded", "command", "removal", "template"}
     assert {way for way, _ in marked_blocks(README)} == known
 
 

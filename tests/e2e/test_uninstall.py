@@ -5,6 +5,7 @@ from __future__ import annotations
 import kubectl
 import pytest
 from e2e import expectations, installation, models
+from e2e.documents import blocks, shell
 from e2e.installation import NAMESPACE, RELEASE, Installation
 
 OF_THE_RELEASE = f"app.kubernetes.io/instance={RELEASE}"
@@ -36,3 +37,21 @@ def test_uninstalled_and_installed_again_a_model_never_stopped_serving(
     kubectl.apply(models.feed(models.points(slope=4.0)), namespace=served)
     kubectl.kubectl("annotate", "pm", models.NAME, "perennial.dev/train=again", "-n", served)
     expectations.serves(served, 2)
+
+
+def test_what_the_readme_says_of_removal_leaves_no_model_and_no_kind_of_ours(
+    served: str, perennial: Installation
+) -> None:
+    (commands,) = blocks("README.md", "removal")
+    try:
+        shell(commands, {})
+        kinds = [body["metadata"]["name"] for body in kubectl.items("crd", NAMESPACE)]
+        assert [name for name in kinds if name.endswith("perennial.dev")] == []
+        kubectl.until(
+            lambda: kubectl.items("deployment,cronjob,service", served),
+            lambda left: not left,
+            "nothing of the model is left",
+            60,
+        )
+    finally:
+        installation.install()

@@ -60,6 +60,17 @@ def ended_run(model: ModelView, asked: Asked) -> RunView | None:
     return run
 
 
+def ruling_text(run: RunView, versions: Collection[VersionView]) -> str:
+    """Return what became of the version that a run published, unless it may serve."""
+    for view in versions:
+        if run.outcome == RunOutcome.PUBLISHED and run.message.endswith(f"version {view.version}"):
+            if view.state == State.REJECTED:
+                return f"; it is rejected: {view.message}"
+            if view.state == State.AWAITING_APPROVAL:
+                return f"; it awaits approval: perennial approve {view.model}"
+    return ""
+
+
 def of_rollout(model: ModelView, version: int | None, generation: int) -> Progress:
     """Return how far a model is with what its spec says.
 

@@ -49,7 +49,7 @@ class RegistrySource:
         with _readable_records(self.key):
             serving = await self._registry.serving(self.key)
         if serving is None:
-            raise NothingToServe(f"{self.key}: the registry names no version to serve yet")
+            raise NothingToServe("the registry names no version to serve yet: none is approved")
         return Target(serving.version, serving.digest)
 
     async def get(self, target: Target) -> StoredVersion:

@@ -171,7 +171,9 @@ def test_a_published_version_is_served_only_when_the_registry_says_so(
 
     with PredictorProcess(tmp_path, registry_settings, model=str(key)) as process:
         process.answers()
-        said = process.waits_for(reason=f"{key}: the registry names no version to serve yet")
+        said = process.waits_for(
+            reason="the registry names no version to serve yet: none is approved"
+        )
         assert said["ready"] is False
         answer = process.client.get("/?msg=1")
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)

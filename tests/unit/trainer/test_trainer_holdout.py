@@ -51,6 +51,15 @@ def test_the_seed_decides_the_draw() -> None:
     assert draws[0] == draws[1] != draws[2]
 
 
+@pytest.mark.parametrize("task", Task)
+def test_rows_that_were_trained_on_are_not_measured_on_when_data_grows(task: Task) -> None:
+    values = np.arange(1050) % 3
+    before, after = division(values[:1000], task), division(values, task)
+    trained, measured = set(before.training.features["x"]), set(after.holdout.features["x"])
+    assert len(measured) == 210
+    assert len(measured & trained) <= 10, "but for those where the share falls otherwise"
+
+
 def test_a_classifiers_draw_keeps_the_shares_of_the_classes() -> None:
     found = division(np.repeat([0, 1], [80, 20]), Task.CLASSIFICATION)
     assert np.bincount(found.holdout.target).tolist() == [16, 4]

@@ -10,7 +10,7 @@ from perennial_cli.after import After
 from perennial_cli.arguments import ModelArgument
 from perennial_cli.backend import Backend
 from perennial_cli.option_groups import with_options
-from perennial_cli.progress import Asked, Progress, ended_run, of_run
+from perennial_cli.progress import Asked, Progress, ended_run, of_run, ruling_text
 from perennial_cli.views import ModelView
 from perennial_cli.where import Where
 from perennial_core.registry import RunOutcome
@@ -39,9 +39,12 @@ async def _train(where: Where, name: str | None, after: After) -> str | None:
             return None
         text = await wait_for_run(backend, model, asked, after)
         ended = await backend.model(model.name)
-        after.tell(ended, text)
         run = ended_run(ended, asked)
-        return run.outcome if run else None
+        if run is None:
+            after.tell(ended, text)
+            return None
+        after.tell(ended, text + ruling_text(run, await backend.versions(model.name)))
+        return run.outcome
 
 
 async def wait_for_run(backend: Backend, model: ModelView, asked: Asked, after: After) -> str:

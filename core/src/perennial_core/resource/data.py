@@ -68,8 +68,9 @@ class Holdout(Part):
     fraction: Fraction = "0.2"
     """Share of the rows, between 0 and 1, as a decimal string."""
     strategy: HoldoutStrategy = HoldoutStrategy.RANDOM
-    """Random draws the rows (stratified by class for classifiers); Last takes the end of the data,
-    for data in time order."""
+    """Random draws the rows (stratified by class for classifiers); those that were drawn stay so
+    where data grows at its end. Last takes the end of the data, for data in time order or that
+    loses old rows."""
     seed: Annotated[int, Field(ge=0, le=4294967295)] = 0
     """Seed of the random draw."""
 

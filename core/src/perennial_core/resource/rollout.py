@@ -60,7 +60,8 @@ class Analysis(Part):
     """How far the share of requests that are refused or fail may be above that of the pods that
     serve."""
     max_latency_ratio: Ratio = "2"
-    """How many times as long as in the pods that serve nine of ten requests may take."""
+    """How many times as long as in the pods that serve nine of ten requests may take; 5 ms more are
+    always allowed."""
     max_prediction_shift: NonNegative | None = None
     """How far the predictions may move: a population stability index, of which by custom 0.1 is a
     small and 0.25 a large change. Absent: they may move."""
@@ -97,8 +98,9 @@ class ShadowSpec(Part):
     analysis: Analysis = Analysis()
     """What the version has to show."""
     max_different: Share | None = None
-    """The largest share of answers that may differ from those that were given. Absent: they may
-    differ."""
+    """The largest share of answers that may differ from those that were given: labels that are
+    others, numbers that are off by more than a millionth. For models that are to answer as before;
+    absent: they may differ."""
 
 
 class RolloutSpec(Part):
