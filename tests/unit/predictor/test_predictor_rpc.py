@@ -140,7 +140,9 @@ async def test_a_call_in_flight_finishes_when_the_server_ends(
         await asyncio.sleep(0)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await infer(ONE, timeout=5)
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        # the latter where the call was on its way when the server began to end
+        codes = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED
+        assert refused.value.code() in codes
         assert not stopping.done()
         model.may_answer.set()
         answer = ModelInferResponse.FromString(await call)
