@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from perennial_cli.backend import no_source, nothing_to_run, only_name
 from perennial_cli.cluster.kubectl import Body, Kubectl
-from perennial_cli.cluster.reading import model_view, pod_view, version_views
+from perennial_cli.cluster.reading import is_ending, model_view, pod_view, version_views
 from perennial_cli.cluster.refusals import Forbidden, NotFound
 from perennial_cli.cluster.registry import cluster_registry
 from perennial_cli.progress import Asked
@@ -61,7 +61,7 @@ class Cluster:
         return ModelDetails(
             **dict(model_view(body, versions)),
             versions=[view for view in versions if view.state in ON_THE_WAY],
-            pods=[pod_view(pod) for pod in pods],
+            pods=[pod_view(pod) for pod in pods if not is_ending(pod)],
         )
 
     async def versions(self, name: str | None) -> list[VersionView]:

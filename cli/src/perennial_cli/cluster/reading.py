@@ -90,6 +90,11 @@ def version_views(bodies: Iterable[Body]) -> list[VersionView]:
     return sorted(views, key=lambda view: -view.version)
 
 
+def is_ending(body: Body) -> bool:
+    """Return whether a pod gets no more requests, and finishes those that it has."""
+    return "deletionTimestamp" in body["metadata"]
+
+
 def pod_view(body: Body) -> PodView:
     """Return what a predictor's pod tells."""
     status: Body = body.get("status", {})
