@@ -4,7 +4,7 @@
 
 A connection is made anew after so many requests; 0: never. It ends when /tmp/stop exists, or after
 so many seconds, and prints a JSON object: how many requests were answered, by version, and what
-failed. Nothing is tried again: a failure is a failure.
+failed. From the first connection on nothing is tried again: a failure is a failure.
 """
 
 from __future__ import annotations
@@ -13,12 +13,24 @@ import collections
 import http.client
 import json
 import os
+import socket
 import sys
 import threading
 import time
 
 PAUSE_SECONDS = 0.04
 STOP_FILE = "/tmp/stop"
+
+
+def wait_until_reachable(host: str, port: int) -> None:
+    """Wait for the first connection: nodes learn of a pod a moment after it is ready."""
+    for _ in range(100):
+        try:
+            socket.create_connection((host, port), timeout=10).close()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 def main() -> None:
@@ -49,6 +61,7 @@ def main() -> None:
                 connection.close()
             time.sleep(PAUSE_SECONDS)
 
+    wait_until_reachable(host, port)
     threads = [threading.Thread(target=client) for _ in range(connections)]
     for thread in threads:
         thread.start()
