@@ -75,6 +75,5 @@ async def test_what_is_not_there_is_said_plainly(bench: Bench) -> None:
     assert f"there is no model points in namespace {bench.namespace}" in told
     assert "there is no model in namespace" in command.refused("show", *where)
     told = command.refused("status", "points", "--as", "eve", *where)
-    # model and versions are asked for together; whichever is refused first is told
-    assert 'is forbidden: User "eve" cannot' in told
+    assert 'User "eve" cannot get resource "predictionmodels"' in told
     assert "nowhere" in command.refused("status", "--context", "nowhere")

@@ -49,13 +49,10 @@ class Cluster:
         return sorted(views, key=lambda view: (view.namespace, view.name))
 
     async def model(self, name: str | None) -> ModelView:
-        name = await self._named(name)
-        body, versions = await asyncio.gather(self._body(name), self._versions(name))
-        return model_view(body, versions)
+        return model_view(*await self._with_versions(name))
 
     async def details(self, name: str | None) -> ModelDetails:
-        name = await self._named(name)
-        body, versions = await asyncio.gather(self._body(name), self._versions(name))
+        body, versions = await self._with_versions(name)
         selector = body.get("status", {}).get("selector")
         pods = await self._kubectl.items("get", "pods", "-l", selector) if selector else []
         return ModelDetails(
@@ -65,8 +62,7 @@ class Cluster:
         )
 
     async def versions(self, name: str | None) -> list[VersionView]:
-        name = await self._named(name)
-        _, versions = await asyncio.gather(self._body(name), self._versions(name))
+        _, versions = await self._with_versions(name)
         return versions
 
     @asynccontextmanager
@@ -143,6 +139,18 @@ class Cluster:
     async def _versions(self, name: str) -> list[VersionView]:
         selector = f"{GROUP}/model={name}"
         return version_views(await self._kubectl.items("get", VERSIONS, "-l", selector))
+
+    async def _with_versions(self, name: str | None) -> tuple[Body, list[VersionView]]:
+        """Return a model and its versions. Where both are refused, that of the model is told."""
+        name = await self._named(name)
+        versions = asyncio.ensure_future(self._versions(name))
+        try:
+            body = await self._body(name)
+        except BaseException:
+            versions.cancel()
+            await asyncio.gather(versions, return_exceptions=True)
+            raise
+        return body, await versions
 
     async def _named(self, name: str | None) -> str:
         """Return the name, or that of the only model of the namespace."""
