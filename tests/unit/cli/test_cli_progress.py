@@ -14,6 +14,7 @@ from perennial_cli.progress import (
     of_import,
     of_rollout,
     of_run,
+    ruling_text,
 )
 from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
 
@@ -118,3 +119,21 @@ def test_a_denied_version() -> None:
     assert of_denial(version("AwaitingApproval")).phase is ON
     assert of_denial(version("Denied")).phase is DONE
     assert of_denial(None).phase is DONE, "it was let go meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "number", "text"),
+    [
+        ("Rejected", "Published", 3, "; it is rejected: so"),
+        ("AwaitingApproval", "Published", 3, "; it awaits approval: perennial approve points"),
+        ("Approved", "Published", 3, ""),
+        ("Rejected", "Published", 13, ""),
+        ("Rejected", "Skipped", 3, ""),
+    ],
+)
+def test_what_became_of_a_published_version(
+    state: str, outcome: str, number: int, text: str
+) -> None:
+    ended = RunView(run_id="r", outcome=outcome, message=f"published version {number}")
+
+    assert ruling_text(ended, [version(state)]) == text

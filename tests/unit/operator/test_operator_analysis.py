@@ -24,6 +24,8 @@ from perennial_operator.decide.window import Window
 INFINITY = float("inf")
 ANALYSIS = Analysis(min_requests=50)
 FAST = {0.01: 100, 0.1: 100, INFINITY: 100}
+QUICK = {0.0005: 90, 0.001: 100, INFINITY: 100}
+LESS_QUICK = {0.0025: 0, 0.005: 100, INFINITY: 100}
 SLOW = {0.01: 0, 0.1: 100, INFINITY: 100}
 
 
@@ -51,6 +53,8 @@ def window(requests: int = 100, errors: int = 0, **fields: Any) -> Window:
             "nine of ten took at most 91 ms, 9 ms in what serves (at most 2 times as long)",
         ),
         (window(latency=SLOW), window(), Outcome.PASS, "9 ms, 91 ms"),
+        (window(latency=QUICK), window(latency=LESS_QUICK), Outcome.PASS, "4.75 ms, 0.5 ms"),
+        (window(latency=QUICK), window(latency=FAST), Outcome.FAIL, "9 ms, 0.5 ms"),
         (window(), window(latency={}), Outcome.PASS, "0.00%"),
     ],
     ids=str,
