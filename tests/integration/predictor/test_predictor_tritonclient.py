@@ -100,6 +100,17 @@ def test_a_tensor_for_each_feature_is_predicted_for(
 
 
 @BINARY
+def test_many_rows_are_predicted_for(of_plane: InferenceServerClient, binary: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(100_000 if binary else 10_000, 2))
+
+    answer = of_plane.infer(
+        NAME, [tensor("input-0", rows, binary=binary)], outputs=[output("y", binary=binary)]
+    )
+
+    assert np.array_equal(answer.as_numpy("y"), onnx(PLANE, rows)[0].ravel())
+
+
+@BINARY
 @pytest.mark.parametrize("algorithm", [None, "gzip", "deflate"])
 def test_a_classifier_gives_labels_and_probabilities(
     of_iris: InferenceServerClient, binary: bool, algorithm: str | None

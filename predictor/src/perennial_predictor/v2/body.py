@@ -5,10 +5,10 @@ Source: Open Inference Protocol, version 2, and its binary tensor data extension
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -43,8 +43,7 @@ _LARGEST_INTEGER = 2**63
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks for."""
 
     tensors: Sequence[Tensor]
@@ -57,8 +56,7 @@ class Asked:
     """Those that it gets back."""
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """The body of an answer."""
 
     content: bytes
@@ -187,10 +185,13 @@ class _Reader:
 def _data(output: Tensor) -> list[Any] | msgspec.Raw:
     """Return the elements of an output as JSON has them."""
     values = output.values
+    if values.dtype == object or len(values) <= _FEW_ELEMENTS:
+        elements: list[Any] = values.tolist()
+        if values.dtype.kind == "f" and not math.isfinite(sum(elements)):
+            _refuse_non_finite(output)
+        return elements
     if values.dtype.kind == "f":
         _refuse_non_finite(output)
-    if values.dtype == object or len(values) <= _FEW_ELEMENTS:
-        return list(values.tolist())
     contiguous = values if values.flags.c_contiguous else values.copy()
     return msgspec.Raw(orjson.dumps(contiguous, option=orjson.OPT_SERIALIZE_NUMPY))
 

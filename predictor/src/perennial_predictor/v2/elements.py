@@ -15,6 +15,7 @@ from perennial_core.artifact.model import Array
 from perennial_predictor.v2.refusals import refused
 from perennial_predictor.v2.tensor import BOOL, BYTES, DTYPES, MOST_DIMENSIONS, checked_dtype
 
+_HALF = "FP16"
 _LENGTH = struct.Struct("<I")
 
 _TYPECODES: Mapping[str, str] = {
@@ -135,9 +136,10 @@ def _numbers(name: str, datatype: str, elements: list[Any]) -> Array:
         numbers = array(code, elements)
     except (TypeError, OverflowError):
         numbers = array(code, _one_by_one(name, datatype, elements))
-    held = np.frombuffer(numbers, dtype=code)
+    if datatype != _HALF:
+        return np.frombuffer(numbers, DTYPES[datatype])
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-        return held.astype(DTYPES[datatype], copy=False)
+        return np.array(numbers).astype(DTYPES[_HALF])
 
 
 def _one_by_one(name: str, datatype: str, elements: list[Any]) -> Iterator[float]:

@@ -19,6 +19,8 @@ MATRIX = "input-0"
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _SHOWN = 20
+_FEW = 64
+"""So few numbers Python adds faster than NumPy."""
 
 
 class TensorReader:
@@ -117,9 +119,7 @@ class TensorReader:
             raise refused(name, f"{rows} rows; send 1 to {self._max_instances}")
 
     def _check_matrix(self, matrix: Array) -> None:
-        with np.errstate(all="ignore"):  # a sum too large is looked at below
-            total = matrix.sum()
-        if self._takes_any_number and math.isfinite(total):
+        if self._takes_any_number and math.isfinite(_total(matrix)):
             return  # far quicker than to look at each, and nearly always so
         for index, column in enumerate(self._inputs):
             _check_values(column, matrix[:, index])
@@ -132,6 +132,13 @@ class TensorReader:
         names = list(self._columns)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _total(matrix: Array) -> float:
+    if matrix.size <= _FEW:
+        return float(sum(matrix.ravel().tolist()))
+    with np.errstate(all="ignore"):  # it may be too large
+        return float(matrix.sum())
 
 
 def _check_datatype(column: Column, tensor: Tensor) -> None:

@@ -6,9 +6,8 @@ Source: Open Inference Protocol, version 2, "Tensor Data Types".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,8 +39,7 @@ DATATYPES: Mapping[ColumnType, str] = {
 """The datatype that a column's values have without loss."""
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """An input or an output."""
 
     name: str
