@@ -77,6 +77,12 @@ def warm_up(contestant: Contestant, connections: int = CONNECTIONS) -> None:
             time.sleep(0.1)
 
 
+def capacity(contestant: Contestant, options: Options) -> float:
+    """Return how many answers a second a server gives that runs."""
+    rates = (_ask(contestant, options.seconds, CONNECTIONS)[0] for _ in range(options.rounds))
+    return statistics.median(rates)
+
+
 def _ask(contestant: Contestant, seconds: float, connections: int) -> tuple[float, float]:
     """Return answers a second, and answers for each second of the server's CPU time."""
     server = contestant.server
@@ -97,10 +103,10 @@ def _measured(
 
 
 def _print(title: str, measured: Sequence[Measured]) -> None:
-    print(f"\n{title:28} answers/s  ratio   answers/CPU s  ratio")
+    print(f"\n{title:32} answers/s  ratio   answers/CPU s  ratio")
     for one in measured:
         print(
-            f"{one.name:28} {one.rate:9.0f}  {one.ratio:5.3f}   {one.cpu_rate:13.0f}"
+            f"{one.name:32} {one.rate:9.0f}  {one.ratio:5.3f}   {one.cpu_rate:13.0f}"
             f"  {one.cpu_ratio:5.3f}",
             flush=True,
         )

@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from environments import programs
 from load import Request
 from models import Model
-from server import Server
+from server import SERVER_CORE, Server
 
 from perennial_cli.local.redis_server import free_port
+from perennial_predictor.v2.tensor import DTYPES
 
 HERE = Path(__file__).parent
 SERVERS = HERE / "servers"
@@ -51,15 +54,28 @@ class Task:
 
     def v2(self, name: str) -> Request:
         """Return the request of the Open Inference Protocol, with one tensor of all rows."""
-        rows = self.model.rows(self.rows)
-        tensor = {
-            "name": "input",
-            "shape": [len(rows), len(rows[0])],
-            "datatype": "FP64",
-            "data": [value for row in rows for value in row],
-        }
-        body = json.dumps({"inputs": [tensor]}).encode()
+        values = [value for row in self.model.rows(self.rows) for value in row]
+        body = self._inference("FP64", {"data": values})
         return Request.post(f"/v2/models/{name}/infer", body, b'"outputs":')
+
+    def binary(self, name: str, datatype: str) -> Request:
+        """Return the same with the tensor as bytes, and the predictions as bytes too."""
+        raw = np.array(self.model.rows(self.rows), DTYPES[datatype]).tobytes()
+        size = {"parameters": {"binary_data_size": len(raw)}}
+        text = self._inference(datatype, size, parameters={"binary_data_output": True})
+        return Request.post(
+            f"/v2/models/{name}/infer",
+            text + raw,
+            b'"outputs":',
+            content_type="application/octet-stream",
+            inference_header_content_length=str(len(text)),
+        )
+
+    def _inference(self, datatype: str, content: dict[str, Any], **more: Any) -> bytes:
+        """Return the JSON of a request of the Open Inference Protocol."""
+        shape = [self.rows, self.model.fitted.rows.shape[1]]
+        tensor = {"name": "input-0", "shape": shape, "datatype": datatype, **content}
+        return json.dumps({"inputs": [tensor], **more}).encode()
 
     def log(self, name: str) -> Path:
         return self.directory / f"{name}.log"
@@ -72,25 +88,36 @@ class Task:
         return str(file)
 
 
-def bare(task: Task, request: Request, *options: str) -> Contestant:
-    """Bare uvicorn: gives a ready answer, with ``--reading`` once it has read the body."""
-    answer = json.dumps({"predictions": [152.13348416289594] * task.rows}, separators=(",", ":"))
-    file = task.directory / f"answer-{task.rows}.json"
-    file.write_text(answer)
+def bare(task: Task, request: Request, *options: str, binary: bool = False) -> Contestant:
+    """Bare uvicorn: gives a ready answer, with ``--reading`` once it has read the body.
+
+    Args:
+        task: What it stands beside.
+        request: What it is asked.
+        options: Of its command line.
+        binary: Whether the answer is as long as predictions are as bytes, not as JSON.
+    """
+    file = task.directory / f"answer-{task.rows}-{'binary' if binary else 'json'}"
+    file.write_bytes(bytes(8 * task.rows) if binary else _predictions(task.rows))
     command = [sys.executable, str(SERVERS / "bare.py"), "{port}", str(file), *options]
     name = " ".join([BARE, *(option.strip("-") for option in options)])
     return Contestant(Server(name, command, task.log(name)), Request(request.data))
 
 
+def _predictions(rows: int) -> bytes:
+    answer = {"predictions": [152.13348416289594] * rows}
+    return json.dumps(answer, separators=(",", ":")).encode()
+
+
 def perennial(
-    task: Task, request: Request, cores: Sequence[int] | None = None, **settings: str
+    task: Task,
+    request: Request,
+    name: str = PERENNIAL,
+    cores: Sequence[int] = (SERVER_CORE,),
 ) -> Contestant:
     environment = {"PERENNIAL_BUNDLE": str(task.model.bundle), "PERENNIAL_PORT": "{port}"}
-    named = {f"PERENNIAL_{name}".upper(): value for name, value in settings.items()}
     command = [sys.executable, "-m", "perennial_predictor"]
-    given = {} if cores is None else {"cores": cores}
-    log = task.log(PERENNIAL)
-    return Contestant(Server(PERENNIAL, command, log, environment | named, **given), request)
+    return Contestant(Server(name, command, task.log(name), environment, cores), request)
 
 
 def fastapi_app(task: Task, request: Request) -> Contestant:

@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -20,6 +20,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PATIENCE_SECONDS = 30.0
 
 T = TypeVar("T")
+
+Watch = Callable[[float, float, bytearray], None]
+"""Is told of each answer: when its request was due, when it came, and all its bytes."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,15 @@ class _Connection(asyncio.Protocol):
 class _Generator:
     """Asks on some connections: each as soon as it has its answer, or all at a steady rate."""
 
-    def __init__(self, request: Request, seconds: float, rate: float | None) -> None:
+    def __init__(
+        self, request: Request, seconds: float, rate: float | None, watch: Watch | None
+    ) -> None:
         self.request = request
         self.status_line = b"HTTP/1.1 %d " % request.status
         self.load = Load()
         self._seconds = seconds
         self._rate = rate
+        self._watch = watch
         self._idle: list[_Connection] = []
         self._late: deque[float] = deque()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -157,6 +163,8 @@ class _Generator:
             self.fail(bytes(answer[:2000]))
         self.load.answers += 1
         self.load.latencies.append(now - due)
+        if self._watch is not None:
+            self._watch(due, now, answer)
         if now >= self._end:
             self._finish()
         elif self._rate is None:
@@ -190,13 +198,20 @@ def generate(
     Raises:
         RuntimeError: An answer was not 200, or not what is expected; the text is the answer.
     """
-    return run(_generate(port, request, seconds, connections, rate))
+    return run(generating(port, request, seconds=seconds, connections=connections, rate=rate))
 
 
-async def _generate(
-    port: int, request: Request, seconds: float, connections: int, rate: float | None
+async def generating(
+    port: int,
+    request: Request,
+    *,
+    seconds: float,
+    connections: int,
+    rate: float | None = None,
+    watch: Watch | None = None,
 ) -> Load:
-    return await _Generator(request, seconds, rate).run(port, connections)
+    """Do the same beside other work; ``watch`` is told of each answer."""
+    return await _Generator(request, seconds, rate, watch).run(port, connections)
 
 
 def run(work: Awaitable[T]) -> T:

@@ -5,6 +5,7 @@
 Server and load generator have a core each. In each round every server is asked in turn, on 64
 connections that stay open. It prints answers a second, and answers for each second of the server's
 own CPU time, which other load on the machine changes least; both relative to bare uvicorn.
+Perennial is asked at ``POST /predict``, and by the Open Inference Protocol (V2) in JSON.
 ``--rivals ''`` leaves the other servers out, else they are installed at first.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from comparison import Comparison, compare
-from contestants import RIVALS, Task, bare, fastapi_app, flask_app, perennial
+from contestants import PERENNIAL, RIVALS, Task, bare, fastapi_app, flask_app, perennial
 from load import Request
 from models import make
 from options import Options, run
@@ -26,6 +27,7 @@ def by_post(name: str, directory: Path, options: Options) -> Comparison:
         [
             bare(task, task.instances),
             perennial(task, task.instances),
+            perennial(task, task.v2("model"), f"{PERENNIAL}, V2"),
             *(RIVALS[rival](task) for rival in options.rivals),
         ],
         options,

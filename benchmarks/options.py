@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def run(
     given = parser.parse_args()
     rivals = [name for name in given.rivals.split(",") if name]
     keep_to_client_core()
+    gc.freeze()  # else a collection, which looks through all that is imported, makes answers late
     with tempfile.TemporaryDirectory() as directory:
         groups = measure(Path(directory), Options(given.rounds, given.seconds, rivals))
     if given.plots:

@@ -12,7 +12,7 @@ import statistics
 from pathlib import Path
 
 from bars import Bar, Group, colour
-from comparison import CONNECTIONS, warm_up
+from comparison import CONNECTIONS, capacity, warm_up
 from contestants import Contestant, Task, bare, perennial
 from load import Load, generate
 from models import make
@@ -32,12 +32,12 @@ def compared(name: str, directory: Path, options: Options) -> Group:
     with limit.server, ours.server:
         warm_up(limit)
         warm_up(ours)
-        capacity = statistics.median(ask(ours, options).rate for _ in range(options.rounds))
-        rate = SHARE * capacity
+        most = capacity(ours, options)
+        rate = SHARE * most
         loads = [
             (ask(limit, options, rate), ask(ours, options, rate)) for _ in range(options.rounds)
         ]
-    print(f"\n{name}: {rate:.0f} requests a second, {SHARE:.0%} of {capacity:.0f}")
+    print(f"\n{name}: {rate:.0f} requests a second, {SHARE:.0%} of {most:.0f}")
     bars = []
     for number, contestant in enumerate((limit, ours)):
         half, late = (milliseconds([pair[number] for pair in loads], q) for q in QUANTILES)
@@ -49,7 +49,7 @@ def compared(name: str, directory: Path, options: Options) -> Group:
     return Group(f"p99 of one-row requests at {SHARE:.0%} of our capacity, {name}", bars)
 
 
-def ask(contestant: Contestant, options: Options, rate: float | None = None) -> Load:
+def ask(contestant: Contestant, options: Options, rate: float) -> Load:
     return generate(
         contestant.server.port,
         contestant.request,
