@@ -1,0 +1,186 @@
+"""How soon does a new version answer, and do requests notice, under a steady load?
+
+    PYTHONPATH=tests .venv/bin/python benchmarks/swap.py [--rounds N] [--seconds S]
+
+A predictor follows a registry, in a Redis of its own, as with HotSwap and in local mode. It answers
+one-row requests at a third of its capacity while, once a second and six times a round, the registry
+is told that the next version serves. The clock starts before that is written, and stops with the
+first answer that bears the version. Latencies in the quarter of a second from then on are compared
+with those in half a second in which nothing happens; memory after the last swap with that of the
+one model before the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bars import Bar, Group, colour
+from comparison import CONNECTIONS, capacity, warm_up
+from contestants import BARE, PERENNIAL, Contestant, Task
+from load import Load, generating
+from load import run as awaited
+from models import Model, make
+from options import Options, run
+from pydantic import SecretStr
+from served_models import KEY, publish
+from server import Server
+from serving import APPROVAL
+
+from perennial_cli.local.redis_server import RedisServer
+from perennial_core.identity import Version
+from perennial_core.registry import Registry, Serving
+from perennial_core.settings import MEBIBYTE, PredictorSettings, RegistrySettings, environment
+
+SHARE = 1 / 3
+SWAPS = 6
+"""In each round."""
+PERIOD = 1.0
+"""Seconds from one swap to the next."""
+DURING, STEADY = (0.0, 0.25), (0.5, 1.0)
+"""From when to when after each swap."""
+
+_VERSION = re.compile(rb"\r\nx-model-version: (\d+)")
+
+
+@dataclass
+class Answers:
+    """When answers were due, when they came, and which version gave them."""
+
+    seen: list[tuple[float, float, int]] = field(default_factory=list)
+
+    def __call__(self, due: float, came: float, answer: bytearray) -> None:
+        version = _VERSION.search(answer)
+        assert version is not None
+        self.seen.append((due, came, int(version[1])))
+
+    def first_by(self, version: int) -> float:
+        """Return when a version first answered.
+
+        Raises:
+            ValueError: It never did.
+        """
+        return min(came for _, came, by in self.seen if by == version)
+
+    def latencies(self, begin: float, end: float) -> list[float]:
+        """Return those of what was due in a span of time."""
+        return [came - due for due, came, _ in self.seen if begin <= due < end]
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """What came of all swaps under one load."""
+
+    begun: Mapping[Version, float]
+    """When each version was named."""
+    answers: Answers
+
+    def milliseconds(self) -> list[float]:
+        """Return how long each version took to its first answer."""
+        return [1000 * (self.answers.first_by(each) - at) for each, at in self.begun.items()]
+
+    def late(self, span: tuple[float, float]) -> float:
+        """Return the p99 in milliseconds of all that was due so long after any swap."""
+        begin, end = span
+        spans = [self.answers.latencies(at + begin, at + end) for at in self.begun.values()]
+        return 1000 * Load(latencies=[each for some in spans for each in some]).quantile(0.99)
+
+
+def main(directory: Path, options: Options) -> list[Group]:
+    return [group for name in ("linear", "forest") for group in swapped(name, directory, options)]
+
+
+def swapped(name: str, directory: Path, options: Options) -> Iterator[Group]:
+    model = make(name, directory)
+    with RedisServer(directory / f"redis-{name}") as redis:
+        registry = RegistrySettings(url=SecretStr(redis.url))
+        versions = awaited(published(registry, model, 1 + SWAPS * options.rounds))
+        follower = following(Task(model, directory), registry)
+        with follower.server as server:
+            warm_up(follower)
+            most = capacity(follower, options)
+            alone = server.memory() / MEBIBYTE
+            swaps = awaited(swap_all(follower, registry, versions[1:], SHARE * most))
+            time.sleep(PERIOD)
+            after = server.memory() / MEBIBYTE
+    taken = swaps.milliseconds()
+    print(f"\n{name}, {SHARE * most:.0f} requests a second, a third of {most:.0f}")
+    print(f"{len(taken)} swaps to the first answer: {_spread(taken)}")
+    latencies = {"no swap": swaps.late(STEADY), "during a swap": swaps.late(DURING)}
+    yield compared(f"p99, {name}", "ms", latencies)
+    memory = {"one model": alone, f"after {len(taken)} swaps": after}
+    yield compared(f"Memory, {name}", "MiB", memory)
+
+
+def compared(title: str, unit: str, values: Mapping[str, float]) -> Group:
+    """Print and return how the second of two values compares with the first."""
+    first, second = values.values()
+    shown = ", ".join(f"{label} {value:.2f} {unit}" for label, value in values.items())
+    print(f"{title}: {shown}, ratio {second / first:.2f}", flush=True)
+    colours = colour(BARE), colour(PERENNIAL)
+    bars = [
+        Bar(label, value, f"{value:.2f} {unit}", shade)
+        for (label, value), shade in zip(values.items(), colours, strict=True)
+    ]
+    return Group(title, bars)
+
+
+def _spread(milliseconds: Sequence[float]) -> str:
+    median = statistics.median(milliseconds)
+    return f"median {median:.1f} ms, {min(milliseconds):.1f} to {max(milliseconds):.1f} ms"
+
+
+async def published(settings: RegistrySettings, model: Model, number: int) -> list[Serving]:
+    """Publish and approve so many versions, of which the first serves."""
+    async with Registry.from_settings(settings) as registry:
+        versions = [await publish(registry, KEY, model.fitted, serve=False) for _ in range(number)]
+        for each in versions:
+            await registry.decide(KEY, each.version, APPROVAL)
+        await registry.set_serving(KEY, versions[0])
+        return versions
+
+
+def following(task: Task, registry: RegistrySettings) -> Contestant:
+    """Return a predictor that serves what the registry names."""
+    cache = task.directory / f"cache-{task.model.name}"
+    own = environment(PredictorSettings(model=str(KEY), cache_directory=cache))
+    command = [sys.executable, "-m", "perennial_predictor"]
+    variables = {**own, **environment(registry), "PERENNIAL_PORT": "{port}"}
+    server = Server(PERENNIAL, command, task.log("following"), variables)
+    return Contestant(server, task.instances)
+
+
+async def swap_all(
+    follower: Contestant, settings: RegistrySettings, versions: Sequence[Serving], rate: float
+) -> Swaps:
+    """Let one version after the other serve, under a steady load."""
+    answers = Answers()
+    seconds = PERIOD * (len(versions) + 1)
+    load = asyncio.create_task(
+        generating(
+            follower.server.port,
+            follower.request,
+            seconds=seconds,
+            connections=CONNECTIONS,
+            rate=rate,
+            watch=answers,
+        )
+    )
+    begun: dict[Version, float] = {}
+    async with Registry.from_settings(settings) as registry:
+        for version in versions:
+            await asyncio.sleep(PERIOD)
+            begun[version.version] = time.perf_counter()
+            await registry.set_serving(KEY, version)
+        await load
+    return Swaps(begun, answers)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, plot="swap.svg")
