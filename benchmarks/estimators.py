@@ -34,13 +34,18 @@ def forest() -> Fitting:
     return RandomForestRegressor(100, random_state=0), *_diabetes()
 
 
+def large_forest() -> Fitting:
+    """Ten numbers in, a random forest of 500 trees."""
+    return RandomForestRegressor(500, random_state=0), *_diabetes()
+
+
 def kernel() -> Fitting:
     """Ten numbers in, an estimator without ONNX form, which scikit-learn runs: a costly call."""
     return KernelRidge(kernel="rbf"), *_diabetes()
 
 
 ESTIMATORS: dict[str, Callable[[], Fitting]] = {
-    made.__name__: made for made in (point, linear, forest, kernel)
+    made.__name__: made for made in (point, linear, forest, large_forest, kernel)
 }
 
 

@@ -81,7 +81,12 @@ class Server(AbstractContextManager["Server"]):
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that it and its children have taken."""
-        return sum(map(_cpu_seconds, self._pids()))
+        return sum(_cpu_seconds(Path(f"/proc/{pid}")) for pid in self._pids())
+
+    def thread_seconds(self) -> dict[int, float]:
+        """Return the CPU time that each thread of its first process has taken."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return {int(thread.name): _cpu_seconds(thread) for thread in threads}
 
     def memory(self) -> int:
         """Return the resident bytes of it and its children."""
@@ -109,9 +114,9 @@ class Server(AbstractContextManager["Server"]):
         raise RuntimeError(f"{self.name} does not listen:\n{self._log.read_text()[-4000:]}")
 
 
-def _cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process. Source: proc_pid_stat(5), fields 14 and 15."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _cpu_seconds(process: Path) -> float:
+    """Return the CPU time of a process or thread. Source: proc_pid_stat(5), fields 14 and 15."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
