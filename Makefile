@@ -89,7 +89,7 @@ check: $(VENV)/ready ## check format, types, layers and, where helm is, what is 
 	  else echo 'helm is not on PATH: manifests/ was not compared with the chart'; fi
 
 # Each program compares in interleaved rounds of its own; the plots are those in docs/performance.md.
-BENCHMARKS := one_row many_rows tail batching start leak
+BENCHMARKS := one_row many_rows tail batching cores swap start leak
 bench: $(VENV)/ready ## compare the predictor with bare servers and with others, in some ten minutes
 	@set -e; for program in $(BENCHMARKS); do \
 	  echo; echo "== $$program"; \
