@@ -145,7 +145,7 @@ class PredictorSettings(BaseSettings):
     max_instances: int = 100_000
     """Requests with more instances are refused."""
     threads: int = 1
-    """How many threads one prediction of an ONNX model uses; 1 is best for single rows."""
+    """How many threads one prediction uses; 1 is best for single rows."""
     trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""
     shadow_url: HttpAddress | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from skops import io
+from threadpoolctl import threadpool_info
 from trainer_builders import LINEAR, LOGISTIC, trained
 
 from perennial_core.artifact import (
@@ -174,6 +176,17 @@ def test_what_the_model_itself_refuses_is_said_so() -> None:
     model = model_of({"color": COLORS, "y": X}, {"steps": steps})
     with pytest.raises(InstanceRefused, match="tests/points"):
         model.predict({"color": np.array(["purple"], dtype=object)})
+
+
+def test_blas_and_openmp_get_as_many_threads_as_a_prediction_may_use() -> None:
+    model = model_of({"x": X, "y": X**2}, {"class": "sklearn.kernel_ridge.KernelRidge"})
+
+    def threads_after_a_prediction() -> list[int]:
+        model.predict_matrix(X.reshape(-1, 1))
+        return [library["num_threads"] for library in threadpool_info()]
+
+    with ThreadPoolExecutor(1) as executor:
+        assert set(executor.submit(threads_after_a_prediction).result()) == {1}
 
 
 def test_core_alone_needs_no_library_of_models() -> None:

@@ -22,7 +22,7 @@ def load_model(
         artifact: The bytes that ``manifest.digest`` names.
         trusted_types: Types that a skops artifact may need beyond TRUSTED_TYPES. What the manifest
             itself lists is not trusted for that.
-        threads: How many threads one prediction of an ONNX model uses; by default one a core.
+        threads: How many threads one prediction uses; by default one a core.
 
     Raises:
         ArtifactUnusable: The bytes are damaged, of another format, need types that are not trusted
@@ -35,7 +35,7 @@ def load_model(
             return OnnxModel(manifest, artifact, threads)
         from perennial_core.artifact.skops_model import SkopsModel
 
-        return SkopsModel(manifest, artifact, trusted_types)
+        return SkopsModel(manifest, artifact, trusted_types, threads)
     except ArtifactUnusable:
         raise
     except Exception as error:
