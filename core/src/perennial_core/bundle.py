@@ -22,8 +22,7 @@ from pydantic import ValidationError
 
 from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, digest_of
-from perennial_core.manifest import Manifest, Record
-from perennial_core.registry import Decision
+from perennial_core.manifest import Decision, Manifest, Record
 from perennial_core.validation import describe
 
 MANIFEST = "manifest.json"

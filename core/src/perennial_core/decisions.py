@@ -12,10 +12,9 @@ from enum import StrEnum
 
 from perennial_core.gate import Outcome, Verdict, examine
 from perennial_core.identity import Version
-from perennial_core.manifest import Decision, Manifest
+from perennial_core.manifest import Answer, Decision, Manifest
 from perennial_core.registry.records import Failure
 from perennial_core.resource.gate import GateSpec, OnFailure
-from perennial_core.resource.model_version import Answer
 from perennial_core.resource.prediction_model import PredictionModelSpec
 from perennial_core.resource.rollout import Approval, NewerCandidate
 

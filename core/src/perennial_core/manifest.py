@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from pydantic.alias_generators import to_camel
 
 from perennial_core.identity import Digest, Version
-from perennial_core.resource.model_version import Answer
 
 
 class ArtifactFormat(StrEnum):
@@ -129,6 +128,13 @@ class Signature(Record):
     """Versions of what trained and serialized, by distribution name."""
     trusted_types: list[str] = Field(default_factory=list)
     """The types that a skops artifact needs beyond those that skops trusts by itself."""
+
+
+class Answer(StrEnum):
+    """What was decided on a version."""
+
+    APPROVED = "Approved"
+    DENIED = "Denied"
 
 
 class Decision(Record):

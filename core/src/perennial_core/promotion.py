@@ -10,6 +10,7 @@ from typing import Any
 from perennial_core.gate import lacks_evidence
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import (
+    Answer,
     Decision,
     Drift,
     ExampleResult,
@@ -21,7 +22,6 @@ from perennial_core.manifest import (
 )
 from perennial_core.registry.records import Snapshot
 from perennial_core.resource.gate import GateSpec
-from perennial_core.resource.model_version import Answer
 from perennial_core.resource.promotion import PromotionSource
 
 _NO_ROWS = "spec.promotion.from.data names no rows"

@@ -7,12 +7,15 @@ these read again with the same class: one truth for each variable.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -20,7 +23,6 @@ from pydantic import (
     field_validator,
 )
 from pydantic_core import PydanticKnownError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perennial_core.errors import UserError
 from perennial_core.validation import Matching, plainly
@@ -41,7 +43,7 @@ def _names(value: Any) -> Any:
         raise ValueError(f'{value!r} is no list; write ["a", "b"] or a,b') from None
 
 
-Names = Annotated[list[str], NoDecode, BeforeValidator(_names)]
+Names = Annotated[list[str], BeforeValidator(_names)]
 
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -58,10 +60,23 @@ HttpAddress = Annotated[
 ]
 
 
-class RegistrySettings(BaseSettings):
+class Settings(BaseModel):
+    """What a service reads from variables that begin with ``prefix``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    prefix: ClassVar[str] = "PERENNIAL_"
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """Return the environment variable of a field."""
+        return f"{cls.prefix}{field}".upper()
+
+
+class RegistrySettings(Settings):
     """Where the registry is: ``PERENNIAL_REDIS_*``."""
 
-    model_config = SettingsConfigDict(env_prefix="PERENNIAL_REDIS_", extra="ignore")
+    prefix = "PERENNIAL_REDIS_"
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """``redis://[user[:password]@]host[:port][/database]``, or with TLS ``rediss://...``."""
@@ -78,24 +93,17 @@ class RegistrySettings(BaseSettings):
         parts = urlsplit(self.url.get_secret_value())
         return f"{parts.hostname}:{parts.port or _REDIS_PORT}"
 
-    @classmethod
-    def variable(cls, field: str) -> str:
-        """Return the environment variable of a field."""
-        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
-
 
 class SourceRegistrySettings(RegistrySettings):
     """Where the registry is that versions are taken over from: ``PERENNIAL_SOURCE_REDIS_*``."""
 
-    model_config = SettingsConfigDict(env_prefix="PERENNIAL_SOURCE_REDIS_", extra="ignore")
+    prefix = "PERENNIAL_SOURCE_REDIS_"
 
     url: SecretStr
 
 
-class TrainerSettings(BaseSettings):
+class TrainerSettings(Settings):
     """How one run of the trainer is set up: ``PERENNIAL_*``."""
-
-    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
 
     training_file: Path = Path("/etc/perennial/training.json")
     """The training order; see perennial_core.order."""
@@ -114,10 +122,8 @@ class TrainerSettings(BaseSettings):
     log_level: LogLevel = "INFO"
 
 
-class PredictorSettings(BaseSettings):
+class PredictorSettings(Settings):
     """How one predictor is set up: ``PERENNIAL_*``."""
-
-    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
 
     bundle: Path | None = None
     """A folder that holds a bundle: its version is served, and no registry is asked."""
@@ -161,31 +167,31 @@ class PredictorSettings(BaseSettings):
         return model
 
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+_S = TypeVar("_S", bound=Settings)
 
 
-def from_environment(kind: type[Settings], **given: Any) -> Settings:
+def from_environment(kind: type[_S], **given: Any) -> _S:
     """Read settings; those that are given are not looked for in the environment.
 
     Raises:
         UserError: A variable is missing or wrong; the text names each.
     """
-    prefix = kind.model_config.get("env_prefix", "")
+    variables = {name: kind.variable(name) for name in kind.model_fields}
+    found = {name: os.environ[key] for name, key in variables.items() if key in os.environ}
     try:
-        return kind(**given)
+        return kind.model_validate(found | given)
     except ValidationError as error:
         problems = (
-            f"{prefix}{'_'.join(map(str, item['loc'])).upper()}: {plainly(item)}"
+            f"{kind.variable('_'.join(map(str, item['loc'])))}: {plainly(item)}"
             for item in error.errors(include_url=False)
         )
         raise UserError("; ".join(problems)) from None
 
 
-def environment(settings: BaseSettings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables from which the same settings are read again."""
-    prefix = settings.model_config.get("env_prefix", "")
     return {
-        f"{prefix}{name}".upper(): _text(value)
+        settings.variable(name): _text(value)
         for name, value in settings
         if value is not None and name in settings.model_fields_set
     }

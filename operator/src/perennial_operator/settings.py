@@ -6,15 +6,12 @@ import os
 import socket
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from perennial_core.settings import LogLevel, Names
+from perennial_core.settings import LogLevel, Names, Settings
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(Settings):
     """How the operator is set up: ``PERENNIAL_*``; the chart writes all of them."""
-
-    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", extra="ignore")
 
     namespace: str = "perennial"
     """Where the operator's Lease is."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 
 import structlog
-from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perennial_predictor import problems
-from perennial_predictor.api import PredictorApi
 from perennial_predictor.drain import Drain
 from perennial_predictor.errors import error_response
 from perennial_predictor.follow import Follower
+from perennial_predictor.memory import settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.problems import Problem
+from perennial_predictor.routes import Endpoint, Route
 from perennial_predictor.served import SERVED, ServedVersion
 from perennial_predictor.v2.paths import template_of
 
@@ -28,34 +29,42 @@ _CLIENT_GONE = 499
 _OTHER_ROUTES = "other"
 
 Header = tuple[bytes, bytes]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
     """Every request passes here.
 
     The endpoints read their requests themselves, so they are called without FastAPI's layers, which
-    take longer than a prediction. What is no endpoint (documentation, wrong paths) goes to FastAPI.
+    take longer than a prediction. What is no endpoint (documentation, wrong paths) goes to FastAPI,
+    which is made when it is first needed: to import it takes longer than all else at the start.
+
+    Args:
+        routes: What is answered here.
+        make_api: Makes the application of FastAPI.
+        follower: Holds the version that serves.
+        metrics: Where answers are counted.
+        drain: Says whether clients should leave.
     """
 
     def __init__(
-        self, api: PredictorApi, follower: Follower, metrics: Metrics, drain: Drain
+        self,
+        routes: Sequence[Route],
+        make_api: Callable[[], ASGIApp],
+        follower: Follower,
+        metrics: Metrics,
+        drain: Drain,
     ) -> None:
-        self._api = api
+        self._make_api = make_api
+        self._making: asyncio.Task[ASGIApp] | None = None
         self._follower = follower
         self._metrics = metrics
         self._drain = drain
-        routes = [route for route in api.routes if isinstance(route, APIRoute)]
         self._paths = {route.path for route in routes}
-        self._endpoints = {
-            (method, route.path): route.endpoint
-            for route in routes
-            for method in route.methods or ()
-        }
+        self._endpoints = {(route.method, route.path): route.endpoint for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._api(scope, receive, send)
+            await (await self._api())(scope, receive, send)
             return
         started = time.perf_counter()
         served = scope[SERVED] = self._follower.current
@@ -109,8 +118,20 @@ class Application:
                 message["headers"] = [*message.get("headers", ()), *self._stamps(served)]
             await send(message)
 
-        await self._api(scope, receive, send_stamped)
+        api = await self._api()
+        await api(scope, receive, send_stamped)
         return status
+
+    async def _api(self) -> ASGIApp:
+        """Return the application of FastAPI, which is made in a thread, once."""
+        if self._making is None:
+            self._making = asyncio.create_task(asyncio.to_thread(self._made_api))
+        return await asyncio.shield(self._making)
+
+    def _made_api(self) -> ASGIApp:
+        api = self._make_api()
+        settle()
+        return api
 
     def _stamps(self, served: ServedVersion | None) -> list[Header]:
         """Return the headers that every answer bears."""

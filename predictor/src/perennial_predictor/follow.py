@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from perennial_core.errors import PerennialError, UserError
+from perennial_core.errors import Outage, PerennialError, UserError
 from perennial_core.identity import Version
-from perennial_core.registry import RegistryUnavailable
+from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.memory import return_freed, settle
 from perennial_predictor.metrics import Metrics
@@ -67,12 +67,17 @@ class Follower:
         """Return whether this predictor should get requests."""
         return readiness(
             key=self._source.key,
-            served=self.current.manifest if self.current else None,
+            served=self._manifest,
             expected=self.expected,
             fixed=self._source.fixed is not None,
             problem=self.problem,
             draining=draining,
         )
+
+    @property
+    def _manifest(self) -> Manifest | None:
+        """Of the version that serves; to remember the version itself would hold its model."""
+        return self.current.manifest if self.current else None
 
     async def run(self) -> None:
         """Follow until cancelled, or until the fixed version serves."""
@@ -88,14 +93,13 @@ class Follower:
 
     async def _catch_up(self) -> bool:
         """Try to serve what should serve, and return whether it does."""
-        before = self.current
+        before = self._manifest
         failure = await _failure_of(self._serve_target())
-        self._outages = self._outages + 1 if isinstance(failure, RegistryUnavailable) else 0
+        self._outages = self._outages + 1 if isinstance(failure, Outage) else 0
         self._report(None if failure is None else str(failure))
         if failure is not None and self.current is None and self._source.fixed is None:
             await self._serve_copy()
-        if self.current is not before:
-            del before  # the last that holds the old model
+        if self._manifest is not before:
             await asyncio.to_thread(return_freed)
         return failure is None
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,18 +17,15 @@ import uvloop
 from perennial_core.errors import PerennialError
 from perennial_core.identity import ModelKey
 from perennial_core.log import configure_logging
-from perennial_core.registry import Registry
 from perennial_core.settings import PredictorSettings, RegistrySettings, from_environment
-from perennial_predictor.api import PredictorApi
 from perennial_predictor.application import Application
 from perennial_predictor.bundle_source import BundleSource
-from perennial_predictor.cache import VersionCache
 from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.mirror import Mirror
-from perennial_predictor.registry_source import RegistrySource
+from perennial_predictor.routes import Route, routes
 from perennial_predictor.serve import DrainingServer, listening_socket
 from perennial_predictor.shadow_tally import ShadowTally
 from perennial_predictor.source import VersionSource
@@ -35,6 +33,9 @@ from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2.endpoints import V2Endpoints
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from perennial_predictor.registry_source import RegistrySource
     from perennial_predictor.rpc.server import RpcServer
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +71,10 @@ def _opened_source(settings: PredictorSettings) -> AbstractAsyncContextManager[V
 async def _registry_source(
     settings: PredictorSettings, registry_settings: RegistrySettings
 ) -> AsyncIterator[RegistrySource]:
+    from perennial_core.registry import Registry  # takes time and memory, and a bundle needs none
+    from perennial_predictor.cache import VersionCache
+    from perennial_predictor.registry_source import RegistrySource
+
     async with Registry.from_settings(registry_settings) as registry:
         cache = VersionCache(settings.cache_directory, ModelKey.parse(settings.model))
         yield RegistrySource(settings, registry, cache)
@@ -89,16 +94,24 @@ async def _serve(
         endpoints = Endpoints(model, settings, follower, metrics, drain, mirror)
         v1 = V1Endpoints(source.key.name, endpoints.is_ready)
         v2 = V2Endpoints(source.key.name, settings, endpoints.is_ready, endpoints.served, mirror)
-        api = PredictorApi(source.key, endpoints, v1, v2, follower)
+        answered = routes(source.key.name, endpoints, v1, v2)
+        make_api = partial(_api, source.key, answered, follower)
+        application = Application(answered, make_api, follower, metrics, drain)
         beside = await _beside(settings, source.key, follower, metrics, drain)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
-        server = DrainingServer(Application(api, follower, metrics, drain), drain, beside)
+        server = DrainingServer(application, drain, beside)
         await server.serve(sockets=[listener])
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         if mirror is not None:
             await mirror.close()
+
+
+def _api(key: ModelKey, answered: Sequence[Route], follower: Follower) -> ASGIApp:
+    from perennial_predictor.api import PredictorApi  # takes time and memory
+
+    return PredictorApi(key, answered, follower)
 
 
 async def _beside(

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from perennial_core.errors import Outage, UserError
+from perennial_core.errors import PerennialError, UserError
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Manifest
 from perennial_predictor.served import StoredVersion
 
 
-class NothingToServe(Outage):
+class NothingToServe(PerennialError):
     """Nobody says yet which version should serve."""
 
 

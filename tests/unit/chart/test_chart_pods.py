@@ -7,7 +7,7 @@ import json
 import pytest
 from chart_rendering import EKS, VARIANTS, Body, needs_helm, of_kind, pods, render
 
-from perennial_core.settings import RegistrySettings
+from perennial_core.settings import RegistrySettings, from_environment
 from perennial_operator.settings import OperatorSettings
 
 pytestmark = needs_helm
@@ -72,7 +72,8 @@ def test_the_operator_reads_the_values_from_its_environment(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
-    settings, registry = OperatorSettings(), RegistrySettings()
+    settings = from_environment(OperatorSettings)
+    registry = from_environment(RegistrySettings)
 
     assert settings.trainer_image == "example.org/ml/trainer:9"
     assert settings.predictor_image == "example.org/ml/predictor:9"

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings
 
 from perennial_core.errors import UserError
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
+    Settings,
     SourceRegistrySettings,
     TrainerSettings,
     environment,
@@ -39,7 +39,7 @@ REGISTRY = {
     "ca": TEXT,
     "max_artifact_bytes": st.integers(1, 2**29),
 }
-FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
+FIELDS: dict[type[Settings], dict[str, st.SearchStrategy[Any]]] = {
     RegistrySettings: REGISTRY,
     SourceRegistrySettings: REGISTRY,
     TrainerSettings: {
@@ -74,7 +74,7 @@ FIELDS: dict[type[BaseSettings], dict[str, st.SearchStrategy[Any]]] = {
 }
 
 
-def settings_of(kind: type[BaseSettings]) -> st.SearchStrategy[BaseSettings]:
+def settings_of(kind: type[Settings]) -> st.SearchStrategy[Settings]:
     """Return settings in which any of the fields with a default may be set, and a model is."""
     required = {name for name, info in kind.model_fields.items() if info.is_required()} | {"model"}
     return st.fixed_dictionaries(
@@ -84,7 +84,7 @@ def settings_of(kind: type[BaseSettings]) -> st.SearchStrategy[BaseSettings]:
 
 
 @contextmanager
-def environment_of(*settings: BaseSettings) -> Iterator[None]:
+def environment_of(*settings: Settings) -> Iterator[None]:
     written: dict[str, str] = {}
     for part in settings:
         written |= environment(part)
@@ -97,8 +97,8 @@ def test_a_trainer_reads_what_was_written_for_it(
     registry: RegistrySettings, trainer: TrainerSettings
 ) -> None:
     with environment_of(registry, trainer):
-        assert RegistrySettings() == registry
-        assert TrainerSettings() == trainer
+        assert from_environment(RegistrySettings) == registry
+        assert from_environment(TrainerSettings) == trainer
 
 
 @given(settings_of(RegistrySettings), settings_of(PredictorSettings))
@@ -106,14 +106,14 @@ def test_a_predictor_reads_what_was_written_for_it(
     registry: RegistrySettings, predictor: PredictorSettings
 ) -> None:
     with environment_of(registry, predictor):
-        assert RegistrySettings() == registry
-        assert PredictorSettings() == predictor
+        assert from_environment(RegistrySettings) == registry
+        assert from_environment(PredictorSettings) == predictor
 
 
 @given(settings_of(RegistrySettings))
 def test_what_was_read_is_written_again(registry: RegistrySettings) -> None:
     with environment_of(registry):
-        assert environment(RegistrySettings()) == environment(registry)
+        assert environment(from_environment(RegistrySettings)) == environment(registry)
 
 
 def test_only_what_was_set_is_written() -> None:
@@ -128,7 +128,7 @@ def test_only_what_was_set_is_written() -> None:
 
 
 @pytest.mark.parametrize("kind", FIELDS)
-def test_every_setting_is_in_these_tests(kind: type[BaseSettings]) -> None:
+def test_every_setting_is_in_these_tests(kind: type[Settings]) -> None:
     assert set(FIELDS[kind]) == set(kind.model_fields)
 
 

@@ -27,6 +27,7 @@ from perennial_core.settings import (
     PredictorSettings,
     SourceRegistrySettings,
     TrainerSettings,
+    from_environment,
 )
 from perennial_operator.build.cron_job import build_cron_job
 from perennial_operator.build.deployment import (
@@ -206,7 +207,7 @@ def test_the_predictor_reads_back_what_the_operator_writes(
 ) -> None:
     for name, value in environment("maximal-deployment").items():
         surroundings.setenv(name, value or "")
-    read = PredictorSettings()
+    read = from_environment(PredictorSettings)
 
     assert (read.model, read.version, read.digest) == ("shop/points", 3, RELEASE.digest)
     assert (read.port, read.trusted_types, read.log_level) == (8080, ["acme.Model"], "DEBUG")
@@ -218,7 +219,7 @@ def test_the_predictor_reads_back_what_the_operator_writes(
 def test_the_trainer_reads_back_what_the_operator_writes(surroundings: pytest.MonkeyPatch) -> None:
     for name, value in environment("maximal-job").items():
         surroundings.setenv(name, value or "the job's uid")
-    read = TrainerSettings()
+    read = from_environment(TrainerSettings)
 
     mounts = {
         mount["name"]: mount["mountPath"] for mount in container("maximal-job")["volumeMounts"]

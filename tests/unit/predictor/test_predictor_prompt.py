@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.routes import routes
 from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2.endpoints import V2Endpoints
 
@@ -40,8 +42,9 @@ async def client(model: HeldModel, tmp_path: Path) -> AsyncIterator[httpx.AsyncC
     endpoints = Endpoints(str(KEY), settings, follower, metrics, drain)
     v1 = V1Endpoints(KEY.name, endpoints.is_ready)
     v2 = V2Endpoints(KEY.name, settings, endpoints.is_ready, endpoints.served)
-    api = PredictorApi(KEY, endpoints, v1, v2, follower)
-    application = Application(api, follower, metrics, drain)
+    answered = routes(KEY.name, endpoints, v1, v2)
+    make_api = partial(PredictorApi, KEY, answered, follower)
+    application = Application(answered, make_api, follower, metrics, drain)
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

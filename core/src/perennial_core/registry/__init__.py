@@ -3,7 +3,7 @@
 This package is the only one that talks to Redis.
 """
 
-from perennial_core.manifest import Decision
+from perennial_core.manifest import Answer, Decision
 from perennial_core.registry.errors import (
     ArtifactCorrupt,
     ArtifactTooLarge,
@@ -23,7 +23,6 @@ from perennial_core.registry.records import (
     Snapshot,
 )
 from perennial_core.registry.registry import Registry
-from perennial_core.resource.model_version import Answer
 
 __all__ = [
     "Answer",

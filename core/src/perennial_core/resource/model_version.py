@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from perennial_core.manifest import Answer
 from perennial_core.resource.base import VALIDATIONS, Part, rule
 
 MODEL_VERSION_KIND = "ModelVersion"
@@ -16,13 +16,6 @@ MODEL_VERSION_PLURAL = "modelversions"
 def version_name(model: str, version: int) -> str:
     """Return the name of a version's ModelVersion."""
     return f"{model}-v{version}"
-
-
-class Answer(StrEnum):
-    """What was decided on a version."""
-
-    APPROVED = "Approved"
-    DENIED = "Denied"
 
 
 class DecisionSpec(Part):

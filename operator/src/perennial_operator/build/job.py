@@ -101,10 +101,14 @@ def _pod(model: PredictionModel, runs: RunSpec, settings: OperatorSettings) -> B
     }
 
 
+_RUN_ID = TrainerSettings.variable("run_id")
+_UID_OF_JOB = {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}
+
+
 def _environment(settings: OperatorSettings) -> list[Body]:
     """Return what TrainerSettings reads; the run's id is the Job's, the same for all its pods."""
-    run_id = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
-    given = TrainerSettings.model_construct(
+    given = TrainerSettings(
+        run_id="",
         training_file=Path(ORDER_MOUNT, ORDER_FILE),
         data_directory=Path(DATA_MOUNT),
         credentials_directory=Path(CREDENTIALS_MOUNT),
@@ -112,10 +116,9 @@ def _environment(settings: OperatorSettings) -> list[Body]:
         trusted_types=settings.trusted_types,
         log_level=settings.log_level,
     )
-    return [
-        *variables(environment(given)),
-        {"name": "PERENNIAL_RUN_ID", "valueFrom": run_id},
-    ]
+    values = environment(given)
+    del values[_RUN_ID]
+    return [*variables(values), {"name": _RUN_ID, "valueFrom": {"fieldRef": _UID_OF_JOB}}]
 
 
 def _source_environment(model: PredictionModel) -> list[Body]:
