@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
 from perennial_predictor.errors import error_response
+from perennial_predictor.exchange import CLOSE
 from perennial_predictor.follow import Follower
 from perennial_predictor.memory import settle
 from perennial_predictor.metrics import Metrics
@@ -24,7 +25,6 @@ from perennial_predictor.v2.paths import template_of
 
 _log = structlog.get_logger(__name__)
 
-_CLOSE = (b"connection", b"close")
 _CLIENT_GONE = 499
 _OTHER_ROUTES = "other"
 
@@ -88,11 +88,13 @@ class Application:
         if endpoint is None:
             return await self._answer_by_api(scope, receive, send, served)
         try:
-            response = await _response(endpoint, Request(scope, receive))
+            response = await endpoint(Request(scope, receive))
         except ClientDisconnect:
             return _CLIENT_GONE
+        except Exception as error:  # noqa: BLE001 whatever it is, there is an answer
+            response = _answer_to(error, scope)
         headers = response.raw_headers + self._stamps(served)
-        status = response.status_code
+        status: int = response.status_code
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
         if response.background is not None:
@@ -136,22 +138,13 @@ class Application:
     def _stamps(self, served: ServedVersion | None) -> list[Header]:
         """Return the headers that every answer bears."""
         stamps = [served.stamp] if served else []
-        return [*stamps, _CLOSE] if self._drain.under_way else stamps
+        return [*stamps, CLOSE] if self._drain.under_way else stamps
 
 
-async def _response(endpoint: Endpoint, request: Request) -> Response:
-    """Return what an endpoint answers; its problems become answers too.
-
-    Raises:
-        ClientDisconnect: The client went away.
-    """
-    try:
-        return await endpoint(request)
-    except ClientDisconnect:
-        raise
-    except Problem as problem:
-        return error_response(problem, request.scope)
-    except Exception:  # noqa: BLE001 a fault of ours: logged, and answered like any problem
-        _log.exception("request failed", path=request.scope["path"])
-        fault = problems.of_status(500, "A fault of the server, which has logged it.")
-        return error_response(fault, request.scope)
+def _answer_to(error: Exception, scope: Scope) -> Response:
+    """Return the answer to a request that ended with this error."""
+    if isinstance(error, Problem):
+        return error_response(error, scope)
+    _log.exception("request failed", path=scope["path"])
+    fault = problems.of_status(500, "A fault of the server, which has logged it.")
+    return error_response(fault, scope)

@@ -16,6 +16,7 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
 from perennial_predictor.http_request import json_body, prefers_html
 from perennial_predictor.instances import QUERY_NAME
+from perennial_predictor.json_answer import JsonAnswer
 from perennial_predictor.mirror import Mirror
 from perennial_predictor.prediction import PredictionAnswer
 from perennial_predictor.problems import Problem
@@ -46,10 +47,9 @@ class Endpoints:
 
     async def predict(self, request: Request) -> Response:
         served = self.served(request)
-        limits = self._settings.max_body_bytes, self._settings.body_seconds
-        body = await json_body(request.scope, request.receive, *limits)
+        body = await json_body(request.scope, request.receive, self._settings.max_body_bytes)
         answer = await served.answer_body(body)
-        return Response(answer, media_type=_JSON, background=self._copied(request, body, answer))
+        return JsonAnswer(answer, background=self._copied(request, body, answer))
 
     async def index(self, request: Request) -> Response:
         if prefers_html(request.scope):
@@ -58,9 +58,7 @@ class Endpoints:
         answer = await _answer_to_query(served, request)
         body = msgspec.json.encode(answer or how_to_ask(served.manifest))
         copied = self._copied(request, b"", body) if answer else None
-        response = Response(body, media_type=_JSON, background=copied)
-        response.raw_headers += _INDEX_HEADERS
-        return response
+        return JsonAnswer(body, _INDEX_HEADERS, copied)
 
     async def _page(self, request: Request) -> Response:
         answer, problem = None, None
@@ -82,8 +80,7 @@ class Endpoints:
     async def healthz(self, request: Request) -> Response:
         served: ServedVersion | None = request.scope[SERVED]
         version = served.manifest.version if served else None
-        health = Health("ok", self._model, version)
-        return Response(msgspec.json.encode(health), media_type=_JSON)
+        return JsonAnswer(msgspec.json.encode(Health("ok", self._model, version)))
 
     async def readyz(self, _: Request) -> Response:
         readiness = self._follower.readiness(draining=self._drain.under_way)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from perennial_predictor import problems
 
@@ -19,17 +19,14 @@ _PACKED = (b"gzip", b"deflate")
 _ANY_HEADER = zlib.MAX_WBITS | 32
 """zlib's way to say that a stream says itself whether it is gzip's or zlib's."""
 
-_TOO_LATE = "nothing more of the body arrives"
 
-
-async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the body of a request that brings JSON.
 
     Args:
         scope: The request's ASGI scope.
         receive: Gives the body in parts.
         limit: Most bytes.
-        seconds: The longest wait for a further part of the body.
 
     Raises:
         Problem: It says to be something else than plain JSON, is over the limit or stops coming.
@@ -44,17 +41,16 @@ async def json_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
             raise problems.too_large(limit)
         elif name == b"upgrade":  # the parser takes what follows for the other protocol
             raise problems.upgrade()
-    return await _read(receive, limit, seconds)
+    return await _read(receive, limit)
 
 
-async def whole_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+async def whole_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the body of a request, of whatever type it says to be, inflated where it is packed.
 
     Args:
         scope: The request's ASGI scope.
         receive: Gives the body in parts.
         limit: Most bytes, also once inflated.
-        seconds: The longest wait for a further part of the body.
 
     Raises:
         Problem: It is packed in an unknown way, is over the limit, is cut off or stops coming.
@@ -68,7 +64,7 @@ async def whole_body(scope: Scope, receive: Receive, limit: int, seconds: float)
             raise problems.too_large(limit)
         elif name == b"upgrade":
             raise problems.upgrade()
-    body = await _read(receive, limit, seconds)
+    body = await _read(receive, limit)
     if encoding in (b"", b"identity"):
         return body
     if encoding not in _PACKED:
@@ -89,8 +85,8 @@ def _inflated(body: bytes, limit: int) -> bytes:
     return content
 
 
-async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
-    message = await _part(receive, seconds)
+async def _read(receive: Receive, limit: int) -> bytes:
+    message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > limit:
@@ -103,23 +99,8 @@ async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
             raise problems.too_large(limit)
         if not message.get("more_body"):
             return bytes(parts)
-        message = await _part(receive, seconds)
+        message = await receive()
     raise ClientDisconnect
-
-
-async def _part(receive: Receive, seconds: float) -> Message:
-    """Return the next part of a body: ``asyncio.timeout``, which takes longer than parsing one."""
-    task = asyncio.current_task()
-    assert task is not None, "it is awaited by a task"
-    timer = asyncio.get_running_loop().call_later(seconds, task.cancel, _TOO_LATE)
-    try:
-        return await receive()
-    except asyncio.CancelledError as cancelled:
-        if cancelled.args != (_TOO_LATE,) or task.uncancel():
-            raise
-        raise problems.incomplete(seconds) from None
-    finally:
-        timer.cancel()
 
 
 def _check_content_type(text: str) -> None:
@@ -139,7 +120,7 @@ def prefers_html(scope: Scope) -> bool:
     Source: RFC 9110, section 12.5.1.
     """
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    if _HTML.encode() not in accept.lower():
+    if not accept or _HTML.encode() not in accept.lower():
         return False
     weights = dict(_media_ranges(accept.decode("latin-1")))
     html = weights.get(_HTML, 0.0)

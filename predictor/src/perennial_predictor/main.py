@@ -100,7 +100,7 @@ async def _serve(
         beside = await _beside(settings, source.key, follower, metrics, drain)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
-        server = DrainingServer(application, drain, beside)
+        server = DrainingServer(application, drain, settings.body_seconds, beside)
         await server.serve(sockets=[listener])
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
@@ -23,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from perennial_core.errors import UserError
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
+from perennial_predictor.exchange import Exchange
 
 if TYPE_CHECKING:
     from perennial_predictor.rpc.server import RpcServer
@@ -32,36 +34,20 @@ _log = structlog.get_logger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients usually keep idle connections, so that they close them, not we."""
 
-_CONTINUE = b"HTTP/1.1 100 "
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class _WholeAnswer:
-    """The transport of one answer, which writes its head together with the first of its body.
+class _Protocol(HttpToolsProtocol):
+    """Refuses what is not HTTP like any other wrong request: with a problem document.
 
-    uvicorn writes them apart, and to write takes as long as to predict.
+    Args:
+        body_seconds: The longest wait for a further part of a body.
+        uvicorn: What uvicorn gives its protocols.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        if self._head is None and not data.startswith(_CONTINUE):
-            self._head = data
-        else:
-            self._transport.write(b"".join((self._head or b"", data)))
-            self._head = b""
-
-    def close(self) -> None:
-        self._transport.write(self._head or b"")
-        self._transport.close()
-
-
-class _Protocol(HttpToolsProtocol):
-    """Refuses what is not HTTP like any other wrong request: with a problem document."""
+    def __init__(self, *, body_seconds: float, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._body_seconds = body_seconds
 
     def send_400_response(self, msg: str) -> None:
         response = problems.no_http().response(None)
@@ -76,9 +62,8 @@ class _Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if cycle.scope["method"] != "HEAD":  # of those there is only the head
-            cycle.transport = cast(asyncio.Transport, _WholeAnswer(self.transport))
-        super()._start_asgi_task(cycle, app)
+        exchange: Any = Exchange(cycle, app, self._body_seconds)
+        super()._start_asgi_task(cycle, exchange)
 
 
 class DrainingServer(uvicorn.Server):
@@ -87,15 +72,18 @@ class DrainingServer(uvicorn.Server):
     Args:
         app: Answers over HTTP.
         drain: When to end.
+        body_seconds: The longest wait for a further part of a body.
         beside: A server of another protocol, which ends at the same time.
     """
 
-    def __init__(self, app: ASGIApp, drain: Drain, beside: RpcServer | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, drain: Drain, body_seconds: float, beside: RpcServer | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http=_Protocol,
+                http=cast(Any, partial(_Protocol, body_seconds=body_seconds)),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.http_request import whole_body
+from perennial_predictor.json_answer import JsonAnswer
 from perennial_predictor.mirror import Mirror
 from perennial_predictor.served import ServedVersion
 from perennial_predictor.v2.body import JSON_SIZE, Body
@@ -47,7 +48,7 @@ class V2Endpoints:
         mirror: Mirror | None = None,
     ) -> None:
         self._name = name
-        self._limits = settings.max_body_bytes, settings.body_seconds
+        self._max_body_bytes = settings.max_body_bytes
         self._is_ready = is_ready
         self._served = served
         self._mirror = mirror
@@ -74,13 +75,12 @@ class V2Endpoints:
     async def infer(self, request: Request) -> Response:
         served = self._asked(request)
         json_size = _json_size(request)
-        content = await whole_body(request.scope, request.receive, *self._limits)
+        content = await whole_body(request.scope, request.receive, self._max_body_bytes)
         body = await served.infer_body(content, json_size)
         if body.json_size is not None:
             size = {JSON_SIZE: str(body.json_size)}
             return Response(body.content, headers=size, media_type=_BYTES)
-        copied = self._copied(request, content, body)
-        return Response(body.content, media_type=_JSON, background=copied)
+        return JsonAnswer(body.content, background=self._copied(request, content, body))
 
     def _copied(self, request: Request, content: bytes, body: Body) -> BackgroundTask | None:
         """Return what gives the shadow its copy, where its answer could be compared."""
@@ -94,8 +94,8 @@ class V2Endpoints:
     def _asked(self, request: Request) -> ServedVersion:
         """Return the version that serves, which must be that of the path where it names one."""
         served = self._served(request)
-        asked, version = request.path_params.get(VERSION), str(served.manifest.version)
-        if asked not in (None, version):
+        asked, version = request.path_params.get(VERSION), served.manifest.version
+        if asked is not None and asked != str(version):
             raise not_here(
                 f"version {asked!r} of {self._name!r} does not serve here; version {version} does"
             )
