@@ -58,7 +58,8 @@ class Inference:
         loop = asyncio.get_running_loop()
         predictions: asyncio.Future[Predictions] = loop.create_future()
         self._waiting.append((rows, predictions))
-        self._schedule(loop)
+        if not self._is_due:
+            self._schedule(loop)
         return await predictions
 
     async def in_thread(self, work: Callable[[bytes], T], request: bytes) -> T:
@@ -68,9 +69,8 @@ class Inference:
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the model asked once this turn of the event loop is over."""
-        if self._waiting and not self._is_due:
-            self._is_due = True
-            loop.call_soon(self._ask, loop)
+        self._is_due = True
+        loop.call_soon(self._ask, loop)
 
     def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask for the first batch of those that wait, unless it has to wait for a thread."""
@@ -84,7 +84,8 @@ class Inference:
         else:
             return
         del self._waiting[: len(batch)]
-        self._schedule(loop)
+        if self._waiting:
+            self._schedule(loop)
 
     def _ask_in_thread(
         self,
@@ -95,7 +96,8 @@ class Inference:
         def done(asked: asyncio.Future[list[Predictions | Exception]]) -> None:
             self._busy -= 1
             _settle(batch, asked.result())
-            self._schedule(loop)
+            if self._waiting and not self._is_due:
+                self._schedule(loop)
 
         self._busy += 1
         loop.run_in_executor(self._threads, outcomes, self._predict, requests).add_done_callback(
@@ -123,7 +125,7 @@ def outcomes(predict: Predict, requests: Sequence[Rows]) -> list[Predictions | E
         if len(requests) == 1:
             return [error]
         return [outcome for rows in requests for outcome in outcomes(predict, [rows])]
-    return _shares(predictions, map(len, requests))
+    return [predictions] if len(requests) == 1 else _shares(predictions, map(len, requests))
 
 
 def _joined(requests: Sequence[Rows]) -> Rows:

@@ -103,7 +103,8 @@ class InstanceReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse_non_finite(body)
             raise problems.malformed(_why_no_json(body, error)) from None
-        return [self._row(instance) for instance in request.instances]
+        instances = request.instances
+        return [each if type(each) is tuple else self._row(each) for each in instances]
 
     def row(self, query: bytes) -> Row:
         """Return the one row of a query such as ``x1=1&x2=2``.

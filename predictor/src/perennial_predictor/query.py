@@ -24,9 +24,13 @@ def query_pairs(query: bytes) -> list[tuple[str, str]]:
         Problem: It is not percent-encoded UTF-8.
     """
     try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+        text = query.decode("ascii")
+        if "%" in text or "+" in text:
+            return parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError as error:
         raise problems.malformed(f"The query cannot be read: {error}.") from None
+    parts = [part.partition("=") for part in text.split("&") if part]  # as parse_qsl has it
+    return [(name, value) for name, _, value in parts]
 
 
 def value_of(text: str, kind: ColumnType) -> Any:

@@ -7,6 +7,7 @@ prometheus_client's own counters, which take as long as to read a request.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
@@ -38,16 +39,12 @@ class Traffic(Collector):
     """Requests by route and status, and a histogram of seconds for each route."""
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[str, int], int] = {}
-        self._latencies: dict[str, _Latency] = {}
+        self._requests: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._latencies: defaultdict[str, _Latency] = defaultdict(_Latency)
 
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
-        key = route, status
-        if key not in self._requests:
-            self._requests[key] = 0
-            self._latencies.setdefault(route, _Latency())
-        self._requests[key] += 1
+        self._requests[route, status] += 1
         self._latencies[route].observe(seconds)
 
     def collect(self) -> Iterable[Metric]:

@@ -82,7 +82,7 @@ def read(body: bytes, json_size: int | None) -> Asked:
     request = _decoded(text)
     return Asked(
         _Reader(text, memoryview(body)[len(text) :]).tensors(request.inputs),
-        [output.name for output in request.outputs or ()],
+        [output.name for output in request.outputs] if request.outputs else (),
         _binary_outputs(request),
         request.id,
         _returned(request.parameters),

@@ -37,6 +37,7 @@ class TensorReader:
     def __init__(self, inputs: Sequence[Column], max_instances: int) -> None:
         self._inputs = inputs
         self._columns = {column.name: column for column in inputs}
+        self._of_each_type = list({column.type: column for column in inputs}.values())
         self._max_instances = max_instances
         self._is_matrix = all(column.type is not ColumnType.STRING for column in inputs)
         self._takes_any_number = all(column.type is ColumnType.FLOAT64 for column in inputs)
@@ -49,7 +50,7 @@ class TensorReader:
         """
         if not self._is_matrix:
             return self._mixed(self._by_name(tensors))
-        if any(tensor.name == MATRIX for tensor in tensors) and MATRIX not in self._columns:
+        if MATRIX in [tensor.name for tensor in tensors] and MATRIX not in self._columns:
             matrix = self._matrix(tensors)
         else:
             matrix = self._stacked(self._by_name(tensors))
@@ -67,7 +68,7 @@ class TensorReader:
                 f"the shape is {list(tensor.shape)}; expected [n, {width}], for {self._listed()}",
             )
         self._check_number(MATRIX, tensor.shape[0])
-        for column in self._inputs:
+        for column in self._of_each_type:
             _check_datatype(column, tensor)
         return tensor.values.astype(np.float64, copy=False).reshape(tensor.shape)
 
