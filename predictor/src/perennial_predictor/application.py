@@ -19,7 +19,7 @@ from perennial_predictor.follow import Follower
 from perennial_predictor.memory import settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.problems import Problem
-from perennial_predictor.routes import Endpoint, Route
+from perennial_predictor.routes import Route
 from perennial_predictor.served import SERVED, ServedVersion
 from perennial_predictor.v2.paths import template_of
 
