@@ -141,8 +141,12 @@ def _of_example(number: int, example: Example, manifest: ManifestBody) -> Check:
         return Check(Outcome.INCONCLUSIVE, text)
     if result.problem is not None:
         return Check(Outcome.FAILED, f"{name}: {result.problem}")
-    text = f"{name} predicts {_shown(result.prediction)}"
-    return _bound(_is_expected(result.prediction, example), text, _expectation(example))
+    prediction, expected = result.prediction, _expected(example)
+    text = f"{name} predicts {_shown(prediction)}"
+    if _is_expected(prediction, example):
+        return Check(Outcome.PASSED, f"{text}, as expected: {expected}")
+    remedy = _to_quote(number, example, prediction)
+    return Check(Outcome.FAILED, f"{text}, expected is {expected}{remedy}")
 
 
 def _result(example: Example, manifest: ManifestBody) -> ExampleResult | None:
@@ -168,9 +172,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _expectation(example: Example) -> str:
+def _expected(example: Example) -> str:
     within = f" within {example.tolerance}" if _is_number(example.expected) else ""
-    return f"expected {_shown(example.expected)}{within}"
+    return f"{_shown(example.expected)}{within}"
+
+
+def _to_quote(number: int, example: Example, prediction: object) -> str:
+    """Return what to do where YAML took a label for something else than a text."""
+    if not isinstance(prediction, str) or isinstance(example.expected, str):
+        return ""
+    why = "the labels are texts"
+    if isinstance(example.expected, bool):
+        why = "YAML reads a bare yes, no, on or off as a boolean"
+    return f"; put spec.gate.examples.{number}.expected in quotes, for {why}"
 
 
 def _bound(holds: bool, text: str, bound: str) -> Check:
@@ -180,4 +194,6 @@ def _bound(holds: bool, text: str, bound: str) -> Check:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else reprlib.repr(value)

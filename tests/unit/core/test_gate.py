@@ -127,24 +127,37 @@ def example(expected: Any, **more: Any) -> GateSpec:
             example(203),
             with_example(203.0),
             PASSED,
-            "example 1 predicts 203, expected 203 within 0",
+            "example 1 predicts 203, as expected: 203 within 0",
         ),
         (example(203, tolerance="0.5"), with_example(203.5), PASSED, None),
         (
             example(203, tolerance="0.5"),
             with_example(203.6),
             FAILED,
-            "example 1 predicts 203.6 is outside expected 203 within 0.5",
+            "example 1 predicts 203.6, expected is 203 within 0.5",
         ),
         (example("setosa"), with_example("setosa"), PASSED, None),
         (
             example("setosa"),
             with_example("virginica"),
             FAILED,
-            "example 1 predicts 'virginica' is outside expected 'setosa'",
+            "example 1 predicts 'virginica', expected is 'setosa'",
         ),
         (example(True), with_example(1), FAILED, None),
-        (example(1), with_example("1"), FAILED, None),
+        (
+            example(1),
+            with_example("1"),
+            FAILED,
+            "example 1 predicts '1', expected is 1 within 0; put spec.gate.examples.0.expected in"
+            " quotes, for the labels are texts",
+        ),
+        (
+            example(True),
+            with_example("yes"),
+            FAILED,
+            "example 1 predicts 'yes', expected is true; put spec.gate.examples.0.expected in"
+            " quotes, for YAML reads a bare yes, no, on or off as a boolean",
+        ),
         (
             example(1),
             with_example(None, problem="x: must be a number"),
