@@ -102,8 +102,10 @@ def _refuse_senseless(file: Path, manifest: Manifest) -> None:
 
 
 def _refuse_occupied(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UserError(f"{folder}: is there already, and not an empty folder; name another")
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    what = "not empty" if folder.is_dir() else "a file, and a bundle is a folder"
+    raise UserError(f"{folder}: is there already, and {what}; name another")
 
 
 def _write_files(folder: Path, bundle: Bundle) -> None:

@@ -11,7 +11,7 @@ import typer
 from perennial_cli.arguments import ModelArgument, version_option
 from perennial_cli.backend import Backend, version_of
 from perennial_cli.option_groups import with_options
-from perennial_cli.show.output import say
+from perennial_cli.show.output import Format, say
 from perennial_cli.where import Where
 from perennial_core.bundle import Bundle, write_bundle
 from perennial_core.errors import UserError
@@ -37,6 +37,7 @@ def export(
 
 
 async def _export(where: Where, name: str | None, number: int | None, folder: Path | None) -> None:
+    _refuse_format(folder)
     async with where.backend() as backend:
         view = await backend.model(name)
         number = number or view.serving
@@ -47,6 +48,15 @@ async def _export(where: Where, name: str | None, number: int | None, folder: Pa
         folder = folder or Path(f"{view.name}-v{number}")
         await asyncio.to_thread(write_bundle, folder, bundle)
         say(f"version {number} of {view.key} is in {folder}")
+
+
+def _refuse_format(folder: Path | None) -> None:
+    """Refuse a folder that was meant as the format of other commands, unless it is there."""
+    if folder is not None and str(folder) in list(Format) and not folder.is_dir():
+        raise UserError(
+            f"-o: names the folder to write, and {folder} is a format of other commands; leave it"
+            " out, name another folder, or make this one first"
+        )
 
 
 async def _read(backend: Backend, name: str, version: Version) -> Bundle:
