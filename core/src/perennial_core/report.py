@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from perennial_core.decisions import Ruling
+from perennial_core.decisions import Ruling, State
 from perennial_core.manifest import Manifest
 from perennial_core.registry import Decision
 from perennial_core.resource.gate import GateSpec
@@ -20,6 +21,18 @@ def timestamp(at: datetime) -> str:
 def scores_text(scores: Mapping[str, float | None]) -> dict[str, str]:
     """Return the scores that are numbers, as strings."""
     return {name: f"{score:.6g}" for name, score in scores.items() if score is not None}
+
+
+def told_how_to_approve(ruling: Ruling, command: str) -> Ruling:
+    """Return the ruling which, where a person has to decide, says how.
+
+    Args:
+        ruling: What is said of a version.
+        command: The command line that lets it serve.
+    """
+    if ruling.state is not State.AWAITING_APPROVAL:
+        return ruling
+    return replace(ruling, message=f"{ruling.message}; `{command}` lets it serve")
 
 
 def version_status(

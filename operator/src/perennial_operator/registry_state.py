@@ -13,6 +13,7 @@ from perennial_core.registry import Registry
 from perennial_core.resource import PredictionModel
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.rollout import RolloutMemory
+from perennial_operator.report.versions import told_how_to_decide
 from perennial_operator.state import RegistryState
 
 
@@ -64,7 +65,7 @@ class RegistryReader:
         target = manifests.get(choice.version) if choice.version else None
         return RegistryState(
             snapshot=snapshot,
-            judgement=judgement,
+            judgement=told_how_to_decide(judgement, key),
             choice=choice,
             latest=manifests.get(snapshot.latest) if snapshot.latest else None,
             target=Release(target.version, target.digest) if target else None,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from perennial_core.errors import PerennialError
+from perennial_core.errors import PerennialError, shortened
 from perennial_core.report import timestamp
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
@@ -87,7 +87,7 @@ def _event_body(raw: Body, event: ModelEvent, identity: str) -> Body:
         },
         "type": event.type,
         "reason": event.reason,
-        "message": event.message[:1024],
+        "message": shortened(event.message),
         "firstTimestamp": now,
         "lastTimestamp": now,
         "count": 1,

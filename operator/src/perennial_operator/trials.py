@@ -178,7 +178,7 @@ def situation(
     """Return what a trial's next step depends on."""
     failure = registry.snapshot.failures.get(trial.release.version) if trial else None
     return Situation(
-        model=model.metadata.name,
+        model=model.key,
         rollout=model.spec.rollout,
         replicas=model.spec.serving.replicas,
         wish=registry.target,

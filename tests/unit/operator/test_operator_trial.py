@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perennial_core.identity import Digest, Version
+from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.resource.rollout import RolloutSpec, Strategy
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.trial import (
@@ -50,7 +50,7 @@ def look(held: float = 0, *, ready: bool = True, unready: float = 0, trial: Wind
 
 
 SITUATION = Situation(
-    model="points",
+    model=ModelKey("shop", "points"),
     rollout=CANARY,
     replicas=4,
     wish=V2,
@@ -237,8 +237,8 @@ def test_too_little_traffic_waits_and_says_so_once() -> None:
     assert first.trial.state is TrialState.WAITING
     assert first.trial.message == (
         "too few requests to the version on trial: 3 of 100; the trial waits. `perennial pin"
-        " points --version 2` (spec.rollout.pinnedVersion) goes on without, to pin version 1"
-        " stops it"
+        " points --version 2 -n shop` (spec.rollout.pinnedVersion) goes on without, to pin version"
+        " 1 stops it"
     )
     assert later == replace(first, look_again=LOOK_SECONDS)
     assert enough.trial is not None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perennial_core.decisions import choose
-from perennial_core.identity import Digest, Version
+from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.registry import Answer, Decision, Failure
 from perennial_core.resource.rollout import RolloutSpec, Strategy
 from perennial_operator.build.deployment import Release
@@ -159,7 +159,7 @@ class World:
         )
         failure = self.failures.get(trial.release.version) if trial else None
         situation = Situation(
-            model="points",
+            model=ModelKey("shop", "points"),
             rollout=self.rollout,
             replicas=self.replicas,
             wish=release(choice.version) if choice.version else None,

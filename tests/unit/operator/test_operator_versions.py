@@ -8,6 +8,7 @@ import pytest
 from builders import NOW, manifest_body
 from operator_models import Body, read_model
 
+from perennial_core.approval import Judgement
 from perennial_core.decisions import Ruling, State
 from perennial_core.gate import Check, Outcome, Verdict
 from perennial_core.identity import ModelKey, Version
@@ -20,7 +21,11 @@ from perennial_core.resource.model_version import ModelVersionSpec, ModelVersion
 from perennial_core.resource.promotion import PromotionSource
 from perennial_operator.build.model_version import build_model_version
 from perennial_operator.report.events import ModelEvent
-from perennial_operator.report.versions import promotion_event, version_event
+from perennial_operator.report.versions import (
+    promotion_event,
+    told_how_to_decide,
+    version_event,
+)
 from perennial_operator.versions import asked_decisions
 
 PASSED = Verdict((Check(Outcome.PASSED, "r2 0.9, min 0.8"),))
@@ -96,6 +101,24 @@ def test_a_decision_is_an_event(before: State | None, after: State, kind: str | 
     assert (event and (event.type, event.reason, event.message)) == (
         kind and (kind, str(after), "version 7: why")
     )
+
+
+def test_an_approval_is_told_once_though_the_version_serves_again_later() -> None:
+    decided = {"message": "why", "decidedAt": "2026-01-01T00:00:00Z"}
+    approved = {"state": "Approved", **decided}
+    for before in ("Superseded", "Serving", "Failed"):
+        assert version_event(7, {"state": before, **decided}, approved) is None
+    assert version_event(7, {"state": "AwaitingApproval", "message": "why"}, approved) is not None
+
+
+def test_a_version_that_awaits_approval_names_the_command_that_lets_it_serve() -> None:
+    awaiting = Ruling(State.AWAITING_APPROVAL, "it passed the gate", PASSED)
+    rulings = {Version(7): awaiting, Version(6): RULING}
+    told = told_how_to_decide(Judgement({}, rulings, {}), ModelKey("shop", "points"))
+    assert told.rulings[Version(7)].message == (
+        "it passed the gate; `perennial approve points --version 7 -n shop` lets it serve"
+    )
+    assert told.rulings[Version(6)] == RULING
 
 
 def asked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from perennial_core.identity import ModelKey
 from perennial_core.resource.rollout import Inconclusive, RolloutSpec, Strategy
 from perennial_operator.build.deployment import Release
 from perennial_operator.decide.analysis import Finding, Outcome, Verdict, analyse, clearly_worse
@@ -49,8 +50,7 @@ class Stable:
 class Situation:
     """What a trial's next step depends on."""
 
-    model: str
-    """Its name."""
+    model: ModelKey
     rollout: RolloutSpec
     replicas: int
     wish: Release | None
@@ -218,11 +218,11 @@ def _passed(situation: Situation, trial: Trial, verdict: Verdict) -> TrialPlan:
 def _waiting(situation: Situation, trial: Trial, verdict: Verdict) -> TrialPlan:
     """Wait for more traffic, and say so once: the figures stay those of the first time."""
     if trial.state is not TrialState.WAITING:
-        version, incumbent = trial.release.version, situation.incumbent
+        model, incumbent = situation.model, situation.incumbent
+        pin = f"perennial pin {model.name} --version {trial.release.version} -n {model.namespace}"
         text = (
-            f"{verdict.message}; the trial waits. `perennial pin {situation.model} --version"
-            f" {version}` (spec.rollout.pinnedVersion) goes on without, to pin version"
-            f" {incumbent.version if incumbent else None} stops it"
+            f"{verdict.message}; the trial waits. `{pin}` (spec.rollout.pinnedVersion) goes on"
+            f" without, to pin version {incumbent.version if incumbent else None} stops it"
         )
         trial = replace(trial, state=TrialState.WAITING, message=text)
     return _holding(situation, trial)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from perennial_core.approval import Judgement
 from perennial_core.decisions import Ruling, State
-from perennial_core.identity import Version
+from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Manifest
+from perennial_core.report import told_how_to_approve
 from perennial_core.resource.promotion import PromotionSource
 from perennial_operator.decide.trial_record import Trial
 from perennial_operator.kinds import Body
@@ -20,6 +21,17 @@ _TOLD = {
     State.REJECTED: "Warning",
 }
 """The states that are worth an event of their own, and its type; rollouts have theirs."""
+
+
+def told_how_to_decide(judgement: Judgement, key: ModelKey) -> Judgement:
+    """Return the judgement in which versions that await approval name the command for it."""
+    rulings = {
+        version: told_how_to_approve(
+            ruling, f"perennial approve {key.name} --version {version} -n {key.namespace}"
+        )
+        for version, ruling in judgement.rulings.items()
+    }
+    return replace(judgement, rulings=rulings)
 
 
 def told_of_trial(judgement: Judgement, trial: Trial | None) -> Judgement:
@@ -49,6 +61,8 @@ def version_event(version: int, before: Body, after: Body) -> ModelEvent | None:
     state = State(after["state"])
     if state not in _TOLD or before.get("state") == after["state"]:
         return None
+    if state is State.APPROVED and "decidedAt" in before:
+        return None  # it was told when that was decided; now it is its turn again
     return ModelEvent(_TOLD[state], str(state), f"version {version}: {after['message']}")
 
 
