@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from perennial_cli.backend import Backend
 from perennial_cli.progress import Progress
 from perennial_cli.show.output import FormatOption, print_change
 from perennial_cli.waiting import wait
+from perennial_core.errors import UserError
 from perennial_core.manifest import Record
 
 
@@ -23,6 +25,15 @@ class After:
         int, typer.Option("--timeout", help="How long to wait, in seconds.", min=1)
     ] = 900
     output: FormatOption = None
+
+    def check(self, backend: Backend) -> None:
+        """Refuse to wait in vain, before anything is changed.
+
+        Raises:
+            UserError: Nobody would act on the change for now.
+        """
+        if self.waits and backend.unattended is not None:
+            raise UserError(f"--wait: {backend.unattended}")
 
     async def wait(self, look: Callable[[], Awaitable[Progress]]) -> str:
         """Wait until it has ended, and return how."""

@@ -20,6 +20,10 @@ class Backend(Protocol):
     A model is given by its name; None stands for the only one that there is.
     """
 
+    @property
+    def unattended(self) -> str | None:
+        """Why nobody acts on changes for now, and what to do; None: somebody does."""
+
     async def models(self) -> list[ModelView]:
         """Return all models, by namespace and name."""
 

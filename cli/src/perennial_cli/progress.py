@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,14 +60,23 @@ def ended_run(model: ModelView, asked: Asked) -> RunView | None:
     return run
 
 
-def ruling_text(run: RunView, versions: Collection[VersionView]) -> str:
-    """Return what became of the version that a run published, unless it may serve."""
+def ruling_text(
+    run: RunView, versions: Collection[VersionView], command: Callable[..., str]
+) -> str:
+    """Return what became of the version that a run published, unless it may serve.
+
+    Args:
+        run: The run.
+        versions: The model's.
+        command: Returns a command line for the model.
+    """
     for view in versions:
         if run.outcome == RunOutcome.PUBLISHED and run.message.endswith(f"version {view.version}"):
             if view.state == State.REJECTED:
                 return f"; it is rejected: {view.message}"
             if view.state == State.AWAITING_APPROVAL:
-                return f"; it awaits approval: perennial approve {view.model}"
+                approve = command("approve", view.model, "--version", str(view.version))
+                return f"; it awaits approval: {approve}"
     return ""
 
 

@@ -76,9 +76,13 @@ class PodView(Record):
     """A predictor."""
 
     name: str
+    role: str = "predictor"
+    """predictor, or canary or shadow: one that tries a version."""
     ready: bool
     version: int | None = None
-    """The version that it should answer with."""
+    """What it should answer with; None: it follows the registry, and may be changing."""
+    follows: bool = False
+    """Whether it serves what the registry says, as that changes."""
     restarts: int = 0
     started: datetime | None = None
 
@@ -94,6 +98,9 @@ class ModelView(Record):
     gate: str | None = None
     """What became of the latest version."""
     strategy: str
+    """How a new version comes to serve."""
+    cluster_strategy: str | None = None
+    """Of a model on this machine: how it would in a cluster, which alone heeds the spec's."""
     pinned_version: int | None = None
     awaiting_approval: list[int] = Field(default_factory=list)
     message: str = ""

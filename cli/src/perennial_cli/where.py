@@ -13,6 +13,7 @@ import typer
 from perennial_cli.backend import Backend
 from perennial_cli.cluster.backend import Cluster
 from perennial_cli.cluster.kubectl import Kubectl
+from perennial_cli.next_command import REDIS_URL_VARIABLE, local_options, next_command
 from perennial_core.errors import UserError
 
 _PANEL = "Where the model is"
@@ -47,7 +48,7 @@ class Where:
         _option(
             "--redis-url",
             help="With --local: the registry of perennial run.",
-            envvar="PERENNIAL_REDIS_URL",
+            envvar=REDIS_URL_VARIABLE,
             show_default="one of its own",
         ),
     ] = None
@@ -72,6 +73,13 @@ class Where:
         opened = local_backend(self.local, self.directory, self.redis_url, begin=begin)
         async with opened as backend:
             yield backend
+
+    def command(self, *words: str) -> str:
+        """Return a command line for a model at the same place."""
+        if self.local is None:
+            return next_command(*words, *self._kubectl().where)
+        options = local_options(self.directory, self.redis_url)
+        return next_command(*words, "--local", str(self.local), *options)
 
     def _options(self) -> tuple[str, ...]:
         given = {"--context": self.context, "--kubeconfig": self.kubeconfig, "--as": self.user}

@@ -64,6 +64,7 @@ def test_training_holding_going_back_and_letting_go(running: LocalRun) -> None:
 
     told = command.perennial("rollback", *here, "--wait")
     assert told.startswith("version 1 serves; tests/points goes back from version 2 to 1")
+    assert told.endswith(f"; perennial unpin points {' '.join(here)} lets go of it\n")
     assert running.version() == 1
     assert command.answer("status", *here)["items"][0]["pinnedVersion"] == 1
     assert "1 (pinned)" in command.perennial("status", *here)
@@ -83,6 +84,7 @@ def test_what_is_told_of_a_model_and_its_versions(running: LocalRun) -> None:
     running.serves(2)
     details = command.answer("status", "points", *here)
     assert (details["ready"], details["serving"], details["strategy"]) == (True, 2, "HotSwap")
+    assert details["clusterStrategy"] == "RollingUpdate"
     assert [pod["version"] for pod in details["pods"]] == [2]
     assert versions(running) == [(2, "Serving"), (1, "Superseded")]
     shown = command.answer("show", *here)
@@ -118,7 +120,10 @@ def test_a_person_decides_in_their_own_name(tmp_path: Path) -> None:
         (view,) = command.answer("versions", *here)["items"]
         assert (view["decidedBy"], view["reason"]) == (getpass.getuser(), "seen")
         run.generate("--seed", "2")
-        command.perennial("train", *here, "--wait")
+        trained = command.perennial("train", *here, "--wait")
+        approve = f"perennial approve points --version 2 {' '.join(here)}"
+        assert trained.endswith(f"; it awaits approval: {approve}\n")
+        assert f"`{approve}` lets it serve" in command.perennial("versions", *here)
         assert "version 2 of tests/points is denied" in command.perennial("deny", *here, "--wait")
         assert run.version() == 1
         assert "no version awaits approval" in command.refused("approve", *here)
@@ -131,9 +136,12 @@ def test_after_the_run_its_versions_are_still_there(running: LocalRun) -> None:
     assert (model["serving"], model["message"]) == (1, "no perennial run is at work")
     assert versions(running) == [(1, "Serving")]
     assert "no perennial run is at work; start one" in command.refused("train", *here)
-    command.perennial("pin", *here, "--version", "1")
-    waited = command.call("unpin", *here, "--wait")
-    assert (waited.code, "no perennial run is at work" in waited.told) == (1, True)
+    told = command.perennial("pin", *here, "--version", "1")
+    assert told.endswith("it counts once a run is at work\n")
+    told = command.refused("unpin", *here, "--wait")
+    assert "--wait: no perennial run is at work; start one: perennial run" in told
+    (model,) = command.answer("status", *here)["items"]
+    assert model["pinnedVersion"] == 1, "what would be waited for in vain is not done either"
 
 
 def test_a_run_that_was_killed_leaves_nothing_in_the_way(running: LocalRun) -> None:

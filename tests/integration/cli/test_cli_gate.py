@@ -56,7 +56,9 @@ def test_a_version_under_review_waits_until_the_rules_let_it_through_or_reject_i
 
 def test_a_version_that_a_person_has_to_approve_is_not_served(running: LocalRun) -> None:
     running.edit(points("1", rollout=MANUAL))
+    here = f"--local {running.directory / 'model.yaml'} --directory {running.state}"
     running.prints(
-        "version 2 awaits approval, as spec.rollout.approval says; version 1 goes on serving"
+        "version 2 awaits approval, as spec.rollout.approval says; version 1 goes on serving; to"
+        f" let version 2 serve: perennial approve points --version 2 {here}"
     )
     assert running.version() == 1

@@ -91,7 +91,7 @@ async def test_going_back_holding_and_letting_go_bear_the_name_of_who_did(
     where = ("points", "-n", bench.namespace, "--as", "eve")
     told = await meanwhile(bench, "rollback", *where, "--wait")
     assert told.startswith("version 2 serves; ")
-    assert "perennial unpin points lets go of it" in told
+    assert f"perennial unpin {' '.join(where)} lets go of it" in told
     command.perennial("pin", *where, "--version", "3")
     await bench.until(serves(3), "version 3 serves")
     await meanwhile(bench, "unpin", *where, "--wait")

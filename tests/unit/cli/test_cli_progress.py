@@ -17,7 +17,10 @@ from perennial_cli.progress import (
     ruling_text,
 )
 from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
+from perennial_cli.where import Where
 
+WHERE = Where(namespace="shop")
+APPROVE = "perennial approve points --version 3 -n shop"
 ON, DONE, FAILED = Phase.GOES_ON, Phase.DONE, Phase.FAILED
 
 
@@ -125,7 +128,7 @@ def test_a_denied_version() -> None:
     ("state", "outcome", "number", "text"),
     [
         ("Rejected", "Published", 3, "; it is rejected: so"),
-        ("AwaitingApproval", "Published", 3, "; it awaits approval: perennial approve points"),
+        ("AwaitingApproval", "Published", 3, f"; it awaits approval: {APPROVE}"),
         ("Approved", "Published", 3, ""),
         ("Rejected", "Published", 13, ""),
         ("Rejected", "Skipped", 3, ""),
@@ -136,4 +139,4 @@ def test_what_became_of_a_published_version(
 ) -> None:
     ended = RunView(run_id="r", outcome=outcome, message=f"published version {number}")
 
-    assert ruling_text(ended, [version(state)]) == text
+    assert ruling_text(ended, [version(state)], WHERE.command) == text

@@ -64,7 +64,8 @@ def test_only_a_version_that_is_not_onnx_says_so_and_why() -> None:
             "the gate failed: so",
             FAILED,
             ONE,
-            "version 2 awaits approval: the gate failed: so; version 1 goes on serving",
+            "version 2 awaits approval: the gate failed: so; version 1 goes on serving; to let"
+            " version 2 serve: perennial approve",
         ),
         (
             State.AWAITING_APPROVAL,
@@ -72,14 +73,15 @@ def test_only_a_version_that_is_not_onnx_says_so_and_why() -> None:
             PASSED,
             ONE,
             "version 2 awaits approval, as spec.rollout.approval says: it passed the gate: so;"
-            " version 1 goes on serving",
+            " version 1 goes on serving; to let version 2 serve: perennial approve",
         ),
         (
             State.AWAITING_APPROVAL,
             "it passed the gate: the gate has no conditions",
             NO_GATE,
             None,
-            "version 2 awaits approval, as spec.rollout.approval says; none serves yet",
+            "version 2 awaits approval, as spec.rollout.approval says; none serves yet; to let"
+            " version 2 serve: perennial approve",
         ),
         (State.CANDIDATE, "it passed", PASSED, ONE, None),
         (State.SUPERSEDED, "a newer version serves", PASSED, ONE, None),
@@ -88,4 +90,5 @@ def test_only_a_version_that_is_not_onnx_says_so_and_why() -> None:
 def test_a_version_that_does_not_serve_says_why(
     state: State, message: str, verdict: Verdict, incumbent: Version | None, expected: str | None
 ) -> None:
-    assert ruling_text(TWO, Ruling(state, message, verdict), incumbent) == expected
+    ruling = Ruling(state, message, verdict)
+    assert ruling_text(TWO, ruling, incumbent, "perennial approve") == expected

@@ -55,6 +55,11 @@ def test_a_version_that_should_answer_and_does() -> None:
     assert conditions(seen(1, 2, answers=2))["RolledOut"] == ("True", "RolledOut")
 
 
+def test_what_the_spec_says_of_a_cluster_is_told_beside_what_happens_here() -> None:
+    view = model_view(seen(1, answers=1, rollout={"strategy": "Canary"}))
+    assert (view.strategy, view.cluster_strategy) == ("HotSwap", "Canary")
+
+
 def test_a_pin_that_is_not_held_yet() -> None:
     found = seen(1, 2, answers=2, rollout={"pinnedVersion": 1})
     assert model_view(found).message == "changing to version 1"
@@ -72,6 +77,10 @@ def test_a_version_that_awaits_approval() -> None:
     found = seen(1, answers=1, rollout={"approval": "Manual"})
     assert model_view(found).awaiting_approval == [2]
     assert conditions(found)["Gated"] == ("False", "AwaitingApproval")
+    approve = "perennial approve points --version 2 --local model.yaml"
+    gated = model_view(replace(found, options=("--local", "model.yaml"))).condition("Gated")
+    assert gated is not None
+    assert gated.message.endswith(f"; `{approve}` lets it serve")
     states = [(view.version, view.state, view.decided_by) for view in version_views(found)]
     assert states == [(2, "AwaitingApproval", None), (1, "Serving", "alice")]
 

@@ -89,6 +89,16 @@ def test_a_pinned_version_that_serves_says_so() -> None:
     assert models_table([model(serving=3, pinned_version=2)]).rows[0][2] == "3"
 
 
+def test_a_model_on_this_machine_says_that_only_a_cluster_heeds_the_strategy() -> None:
+    def strategy(**fields: Any) -> str:
+        return models_table([model(**fields)]).rows[0][5]
+
+    here = strategy(strategy="HotSwap", cluster_strategy="Canary")
+    assert here == "HotSwap (in a cluster Canary)"
+    assert strategy(strategy="HotSwap", cluster_strategy="HotSwap") == "HotSwap"
+    assert strategy(strategy="Canary") == "Canary"
+
+
 def test_the_history_of_a_model() -> None:
     view = VersionView.model_validate(
         {
@@ -117,6 +127,22 @@ def test_all_of_a_model_has_a_table_for_each_part() -> None:
     headings = [table.columns[0] if table.columns else table.title for table in tables]
     assert headings == ["NAME", "CONDITION", "VERSION", "LAST RUN", "On trial", "POD"]
     assert all(table.rows for table in tables)
+
+
+def test_pods_on_trial_and_pods_that_follow_the_registry_say_so() -> None:
+    pods = [
+        PodView(name="points-1", ready=True, version=3),
+        PodView(name="points-canary-1", role="canary", ready=True, version=4),
+        PodView(name="points-2", ready=True, follows=True, version=3),
+        PodView(name="points-3", ready=False, follows=True),
+    ]
+    table = details_tables(model(pods=pods), NOW)[-1]
+    assert [row[1:4] for row in table.rows] == [
+        ("predictor", "True", "3"),
+        ("canary", "True", "4"),
+        ("predictor", "True", "3"),
+        ("predictor", "False", "follows"),
+    ]
 
 
 def test_the_scores_of_a_version_stand_beside_those_of_the_one_that_served() -> None:

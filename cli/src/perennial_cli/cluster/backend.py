@@ -9,9 +9,16 @@ from datetime import UTC, datetime
 
 from perennial_cli.backend import no_source, nothing_to_run, only_name
 from perennial_cli.cluster.kubectl import Body, Kubectl
-from perennial_cli.cluster.reading import is_ending, model_view, pod_view, version_views
+from perennial_cli.cluster.reading import (
+    is_ending,
+    model_view,
+    pod_selector,
+    pod_view,
+    version_views,
+)
 from perennial_cli.cluster.refusals import Forbidden, NotFound
 from perennial_cli.cluster.registry import cluster_registry
+from perennial_cli.next_command import next_command
 from perennial_cli.progress import Asked
 from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, VersionView
 from perennial_core.errors import UserError
@@ -40,6 +47,10 @@ class Cluster:
         self._kubectl = kubectl
         self._everywhere = everywhere
 
+    @property
+    def unattended(self) -> str | None:
+        return None  # the operator acts; one that is away for a while catches up
+
     async def models(self) -> list[ModelView]:
         where = ["--all-namespaces"] if self._everywhere else []
         bodies = await self._kubectl.items("get", f"{MODELS},{VERSIONS}", *where)
@@ -53,12 +64,13 @@ class Cluster:
 
     async def details(self, name: str | None) -> ModelDetails:
         body, versions = await self._with_versions(name)
-        selector = body.get("status", {}).get("selector")
-        pods = await self._kubectl.items("get", "pods", "-l", selector) if selector else []
+        selector = pod_selector(body["metadata"]["name"])
+        pods = await self._kubectl.items("get", "pods", "-l", selector)
+        view = model_view(body, versions)
         return ModelDetails(
-            **dict(model_view(body, versions)),
-            versions=[view for view in versions if view.state in ON_THE_WAY],
-            pods=[pod_view(pod) for pod in pods if not is_ending(pod)],
+            **dict(view),
+            versions=[version for version in versions if version.state in ON_THE_WAY],
+            pods=[pod_view(pod, view) for pod in pods if not is_ending(pod)],
         )
 
     async def versions(self, name: str | None) -> list[VersionView]:
@@ -131,9 +143,9 @@ class Cluster:
         try:
             return await self._kubectl.read("get", MODELS, name)
         except NotFound:
-            where = self._namespace()
+            listing = next_command("status", *self._kubectl.where)
             raise UserError(
-                f"there is no model {name} in {where}; perennial status lists those there are"
+                f"there is no model {name} in {self._namespace()}; {listing} lists those there are"
             ) from None
 
     async def _versions(self, name: str) -> list[VersionView]:

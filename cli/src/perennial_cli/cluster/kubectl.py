@@ -32,6 +32,11 @@ class Kubectl:
     namespace: str | None = None
     """None: that of the context."""
 
+    @property
+    def where(self) -> tuple[str, ...]:
+        """The options that say which cluster, namespace and user: ours are kubectl's."""
+        return (*(() if self.namespace is None else ("-n", self.namespace)), *self.options)
+
     def within(self, namespace: str) -> Kubectl:
         """Return the same for another namespace."""
         return replace(self, namespace=namespace)
@@ -67,8 +72,7 @@ class Kubectl:
     @asynccontextmanager
     async def started(self, *arguments: str) -> AsyncIterator[Process]:
         """Run kubectl while the context is open."""
-        where = () if self.namespace is None else ("--namespace", self.namespace)
-        command = ("kubectl", *arguments, *where, *self.options)
+        command = ("kubectl", *arguments, *self.where)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,

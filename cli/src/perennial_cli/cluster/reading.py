@@ -9,8 +9,17 @@ from perennial_cli.views import ConditionView, ModelView, PodView, RunView, Vers
 from perennial_core.decisions import State
 from perennial_core.resource import GROUP
 
+_COMPONENT_LABEL, _COMPONENT_PREFIX = "app.kubernetes.io/name", "perennial-"
+_ANSWERING = ("predictor", "canary", "shadow")
+"""The components of a model whose pods have one of its versions."""
 _VERSION_LABEL = f"{GROUP}/version"
 """Pods that follow the registry do not have it."""
+
+
+def pod_selector(model: str) -> str:
+    """Return the label selector of the pods that have a version of a model: on trial or not."""
+    components = ",".join(f"{_COMPONENT_PREFIX}{name}" for name in _ANSWERING)
+    return f"{GROUP}/model={model},{_COMPONENT_LABEL} in ({components})"
 
 
 def model_view(body: Body, versions: Iterable[VersionView]) -> ModelView:
@@ -95,19 +104,23 @@ def is_ending(body: Body) -> bool:
     return "deletionTimestamp" in body["metadata"]
 
 
-def pod_view(body: Body) -> PodView:
-    """Return what a predictor's pod tells."""
+def pod_view(body: Body, model: ModelView) -> PodView:
+    """Return what a predictor's pod tells, and its model of those that follow the registry."""
     status: Body = body.get("status", {})
+    labels: dict[str, str] = body["metadata"]["labels"]
     containers: list[Body] = status.get("containerStatuses", [])
+    follows = _VERSION_LABEL not in labels
+    ready = any(
+        (item["type"], item["status"]) == ("Ready", "True") for item in status.get("conditions", [])
+    )
+    # that a model is ready says that every ready pod answers with what serves
+    followed = model.serving if ready and model.ready else None
     return PodView(
         name=body["metadata"]["name"],
-        ready=any(
-            (item["type"], item["status"]) == ("Ready", "True")
-            for item in status.get("conditions", [])
-        ),
-        version=body["metadata"]["labels"].get(
-            _VERSION_LABEL
-        ),  # none where it follows the registry
+        role=labels[_COMPONENT_LABEL].removeprefix(_COMPONENT_PREFIX),
+        ready=ready,
+        version=followed if follows else labels[_VERSION_LABEL],
+        follows=follows,
         restarts=sum(container.get("restartCount", 0) for container in containers),
         started=status.get("startTime"),
     )

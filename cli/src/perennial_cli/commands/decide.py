@@ -64,6 +64,8 @@ async def _decide(
         model = await backend.model(name)
         chosen = to_decide_on(await backend.versions(model.name), number)
         verdict, version = decision.verdict, chosen.version
+        if verdict is Answer.APPROVED:  # a denial needs nobody to act on it
+            after.check(backend)
         view = await backend.decide(model.name, version, verdict, decision.reason)
         text = f"version {version} of {model.key} is {verdict.lower()}"
         if after.waits:

@@ -40,6 +40,7 @@ async def _import(where: Where, folder: Path, name: str | None, after: After) ->
 
     bundle = await asyncio.to_thread(read_bundle, folder)
     async with where.backend(begin=True) as backend:
+        after.check(backend)
         wanted = await asyncio.to_thread(prepare, bundle, await backend.resource(name))
         key = wanted.model.key
         async with backend.registry(key.name) as (_, registry):

@@ -53,7 +53,7 @@ async def _pin(where: Where, name: str | None, number: int, after: After) -> Non
         model = await backend.model(name)
         to_pin(await backend.versions(model.name), number)
         text = f"version {number} of {model.key} is pinned"
-        await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
+        await _change(backend, model, number, f"{text}; {_how_to_unpin(where, model)}", after)
 
 
 async def _roll_back(where: Where, name: str | None, to: int | None, after: After) -> None:
@@ -61,7 +61,7 @@ async def _roll_back(where: Where, name: str | None, to: int | None, after: Afte
         model = await backend.model(name)
         number = to_go_back_to(model, await backend.versions(model.name), to).version
         text = f"{model.key} goes back from version {model.serving} to {number}, which is pinned"
-        await _change(backend, model, number, f"{text}; {_how_to_unpin(model)}", after)
+        await _change(backend, model, number, f"{text}; {_how_to_unpin(where, model)}", after)
 
 
 async def _unpin(where: Where, name: str | None, after: After) -> None:
@@ -73,14 +73,15 @@ async def _unpin(where: Where, name: str | None, after: After) -> None:
         await _change(backend, model, None, text, after)
 
 
-def _how_to_unpin(model: ModelView) -> str:
-    return f"perennial unpin {model.name} lets go of it"
+def _how_to_unpin(where: Where, model: ModelView) -> str:
+    return f"{where.command('unpin', model.name)} lets go of it"
 
 
 async def _change(
     backend: Backend, model: ModelView, number: int | None, text: str, after: After
 ) -> None:
     """Change the pin, wait where that is wanted, and tell."""
+    after.check(backend)
     changed = await backend.pin(model.name, number)
 
     async def look() -> Progress:
@@ -89,4 +90,6 @@ async def _change(
     if after.waits:
         text = f"{await after.wait(look)}; {text}"
         changed = await backend.model(model.name)
+    elif backend.unattended is not None:
+        text = f"{text}; it counts once a run is at work"
     after.tell(changed, text)

@@ -44,6 +44,7 @@ async def _promote(
         model = await backend.model(name)
         if version is None and not follow:
             version = await _what_serves(backend, model.name)
+        after.check(backend)
         asked = await backend.promote(model.name, version)
         what = "what serves at its source" if follow else f"version {version} of its source"
         text = f"{model.key} takes over {what}{'' if asked else ' already'}"

@@ -10,6 +10,7 @@ import typer
 
 from perennial_cli.journal import Journal
 from perennial_cli.local.pipeline import LocalRun, run_pipeline
+from perennial_cli.next_command import REDIS_URL_VARIABLE
 from perennial_cli.signals import until_signalled
 
 
@@ -35,7 +36,7 @@ def run(
         str | None,
         typer.Option(
             help="A Redis to use as the registry.",
-            envvar="PERENNIAL_REDIS_URL",
+            envvar=REDIS_URL_VARIABLE,
             show_default="one of its own",
         ),
     ] = None,

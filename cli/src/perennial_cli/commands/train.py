@@ -43,7 +43,8 @@ async def _train(where: Where, name: str | None, after: After) -> str | None:
         if run is None:
             after.tell(ended, text)
             return None
-        after.tell(ended, text + ruling_text(run, await backend.versions(model.name)))
+        versions = await backend.versions(model.name)
+        after.tell(ended, text + ruling_text(run, versions, where.command))
         return run.outcome
 
 

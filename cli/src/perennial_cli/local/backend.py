@@ -13,9 +13,10 @@ from perennial_cli.backend import no_source, nothing_to_run
 from perennial_cli.local.edit import edit_file
 from perennial_cli.local.predictor import ask_readiness
 from perennial_cli.local.resource_file import LocalModel, read_resource_file
-from perennial_cli.local.seen import Seen, model_view, version_views
+from perennial_cli.local.seen import NOT_RUNNING, Seen, model_view, version_views
 from perennial_cli.local.state_directory import StateDirectory, default_directory
 from perennial_cli.local.visit import Visit, visit
+from perennial_cli.next_command import local_options, next_command
 from perennial_cli.progress import Asked
 from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, PodView, VersionView
 from perennial_core.errors import UserError
@@ -31,11 +32,19 @@ class Local:
     Args:
         file: The resource file, which is the resource.
         visit: Where the model's versions are.
+        options: Those by which a command finds the same beside the file.
     """
 
-    def __init__(self, file: Path, visit: Visit) -> None:
+    def __init__(self, file: Path, visit: Visit, options: tuple[str, ...] = ()) -> None:
         self._file = file
         self._visit = visit
+        self._options = options
+
+    @property
+    def unattended(self) -> str | None:
+        if self._visit.running is not None:
+            return None
+        return f"{NOT_RUNNING}; start one: {next_command('run', str(self._file), *self._options)}"
 
     async def models(self) -> list[ModelView]:
         return [await self.model(None)]
@@ -61,8 +70,8 @@ class Local:
         local = self._local(name)
         if local.runs is None:
             raise nothing_to_run()
-        if self._visit.running is None:
-            raise UserError(f"no perennial run is at work; start one: perennial run {self._file}")
+        if self.unattended is not None:
+            raise UserError(self.unattended)
         before = await self._runs(local)
         value = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         edit_file(self._file, {("metadata", "annotations", TRAIN_ANNOTATION): value})
@@ -140,10 +149,11 @@ class Local:
         key = local.model.key
         snapshot = await self._visit.registry.snapshot(key)
         manifests = await self._visit.registry.manifests(key, snapshot.versions)
+        find = ("--local", str(self._file), *self._options)
         if running is None:
-            return Seen(local, snapshot, manifests, None)
+            return Seen(local, snapshot, manifests, None, find)
         port = running.port or local.model.spec.serving.port
-        return Seen(local, snapshot, manifests, await ask_readiness(key, port))
+        return Seen(local, snapshot, manifests, await ask_readiness(key, port), find)
 
 
 @asynccontextmanager
@@ -164,13 +174,15 @@ async def local_backend(
     """
     key = read_resource_file(file).model.key
     state = StateDirectory(directory or default_directory(key))
+    options = local_options(directory, redis_url)
     if not begin and redis_url is None and not state.root.is_dir():
+        run = next_command("run", str(file), *options)
         raise UserError(
-            f"{state.root}: nothing was run here yet; begin with perennial run {file}, or name"
-            " the directory of a run with --directory"
+            f"{state.root}: nothing was run here yet; begin with {run}, or name the directory of a"
+            " run with --directory"
         )
     async with visit(state, redis_url) as open_visit:
-        yield Local(file, open_visit)
+        yield Local(file, open_visit, options)
 
 
 def _predictors(seen: Seen) -> list[PodView]:
@@ -178,4 +190,5 @@ def _predictors(seen: Seen) -> list[PodView]:
         return []
     version, serving = seen.readiness.version, seen.snapshot.serving
     wanted = serving.version if serving else None
-    return [PodView(name="predictor", ready=version is not None, version=version or wanted)]
+    ready = version is not None
+    return [PodView(name="predictor", ready=ready, version=version or wanted, follows=True)]

@@ -19,6 +19,7 @@ from perennial_cli.local.run_report import (
     score_text,
 )
 from perennial_cli.local.watched_file import WatchedFile
+from perennial_cli.next_command import next_command
 from perennial_core.approval import Judgement, judge
 from perennial_core.decisions import Choice, Rules, State, choose
 from perennial_core.errors import PerennialError
@@ -38,16 +39,23 @@ class Controller:
         registry: Where versions are.
         predictor: The process that serves.
         journal: Where decisions are told.
+        options: Those by which commands find the model.
     """
 
     def __init__(
-        self, watched: WatchedFile, registry: Registry, predictor: Predictor, journal: Journal
+        self,
+        watched: WatchedFile,
+        registry: Registry,
+        predictor: Predictor,
+        journal: Journal,
+        options: tuple[str, ...],
     ) -> None:
         self._watched = watched
         self._wake = watched.subscribe()
         self._registry = registry
         self._predictor = predictor
         self._journal = journal
+        self._options = options
         self._rollout = Rollout()
         self._announced: tuple[int, Version] | None = None
         self._known: Snapshot | None = None
@@ -127,7 +135,10 @@ class Controller:
     def _tell_rulings(self, judgement: Judgement, incumbent: Version | None) -> None:
         """Tell once of each version that may not serve, or not yet."""
         for version, ruling in sorted(judgement.rulings.items()):
-            text, what = ruling_text(version, ruling, incumbent), (ruling.state, ruling.message)
+            name = self._watched.current.model.metadata.name
+            approve = next_command("approve", name, "--version", str(version), *self._options)
+            text = ruling_text(version, ruling, incumbent, approve)
+            what = (ruling.state, ruling.message)
             if text is not None and what != self._told.get(version):
                 self._journal.waiting(text)
             self._told[version] = what

@@ -23,6 +23,7 @@ from perennial_cli.local.state_directory import StateDirectory, default_director
 from perennial_cli.local.training import Training
 from perennial_cli.local.visit import alone
 from perennial_cli.local.watched_file import WatchedFile
+from perennial_cli.next_command import local_options
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
@@ -43,6 +44,11 @@ class LocalRun:
     data: Path | None = None
     directory: Path | None = None
     redis_url: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Those by which commands find the same model."""
+        return ("--local", str(self.file), *local_options(self.directory, self.redis_url))
 
 
 async def run_pipeline(run: LocalRun, journal: Journal) -> None:
@@ -91,7 +97,7 @@ async def _run_parts(
         await registry.ping()
         stack.enter_context(announced(state.running, connection, run.port))
         predictor = Predictor(watched, connection, state, run.port, journal)
-        controller = Controller(watched, registry, predictor, journal)
+        controller = Controller(watched, registry, predictor, journal, run.options)
         training = Training(watched, registry, connection, state, run.data, journal)
         async with asyncio.TaskGroup() as tasks:
             for redis in own:

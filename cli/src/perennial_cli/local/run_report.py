@@ -35,15 +35,26 @@ def format_text(manifest: Manifest) -> str | None:
     return f"{text}, which is slower than ONNX{why}"
 
 
-def ruling_text(version: Version, ruling: Ruling, incumbent: Version | None) -> str | None:
-    """Return why a version may not serve, or not yet; None for one that may or might have."""
+def ruling_text(
+    version: Version, ruling: Ruling, incumbent: Version | None, approve: str
+) -> str | None:
+    """Return why a version may not serve, or not yet; None for one that may or might have.
+
+    Args:
+        version: The version.
+        ruling: What is to be said of it.
+        incumbent: The version that serves.
+        approve: The command line that lets the version serve.
+    """
     if ruling.state is State.REJECTED:
-        text = f"version {version} is rejected: {ruling.message}"
+        text, then = f"version {version} is rejected: {ruling.message}", ""
     elif ruling.state is State.AWAITING_APPROVAL:
         text = f"version {version} awaits approval{_why_it_waits(ruling)}"
+        then = f"; to let version {version} serve: {approve}"
     else:
         return None
-    return f"{text}; {f'version {incumbent} goes on serving' if incumbent else 'none serves yet'}"
+    serving = f"version {incumbent} goes on serving" if incumbent else "none serves yet"
+    return f"{text}; {serving}{then}"
 
 
 def _why_it_waits(ruling: Ruling) -> str:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from perennial_cli.local.predictor import Readiness
 from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.training_plan import asked
+from perennial_cli.next_command import next_command
 from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
 from perennial_core.decisions import Choice, Rules, Ruling, State, choose, rule
 from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
 from perennial_core.registry import RunOutcome, Snapshot
-from perennial_core.report import version_status
+from perennial_core.report import told_how_to_approve, version_status
 from perennial_core.resource.rollout import Strategy
+
+NOT_RUNNING = "no perennial run is at work"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Seen:
     manifests: Mapping[Version, Manifest]
     readiness: Readiness | None
     """What the predictor says of itself; None: no run is at work."""
+    options: tuple[str, ...] = ()
+    """Those by which commands find the model."""
 
     @property
     def serving(self) -> Version | None:
@@ -43,13 +48,18 @@ class Seen:
 
     def rulings(self) -> dict[Version, Ruling]:
         """Return what is to be said of each version, newest first."""
-        return rule(
+        rulings = rule(
             manifests=self.manifests,
             decisions=self.snapshot.decisions,
             failures=self.snapshot.failures,
             incumbent=self.incumbent,
             rules=Rules.of(self.local.model.spec),
         )
+        return {v: told_how_to_approve(it, self._approve(v)) for v, it in rulings.items()}
+
+    def _approve(self, version: Version) -> str:
+        name = self.local.model.metadata.name
+        return next_command("approve", name, "--version", str(version), *self.options)
 
     def choice(self) -> Choice:
         """Return the version that should serve."""
@@ -91,6 +101,7 @@ def model_view(seen: Seen) -> ModelView:
         latest=seen.snapshot.latest,
         gate=conditions[2].reason,
         strategy=Strategy.HOT_SWAP,
+        cluster_strategy=spec.rollout.strategy,
         pinned_version=spec.rollout.pinned_version,
         awaiting_approval=sorted(
             version
@@ -117,7 +128,7 @@ def _condition(seen: Seen, kind: str, holds: bool, reason: str, message: str) ->
 
 def _ready(seen: Seen) -> ConditionView:
     if seen.readiness is None:
-        return _condition(seen, "Ready", False, "NotRunning", "no perennial run is at work")
+        return _condition(seen, "Ready", False, "NotRunning", NOT_RUNNING)
     version, wanted = seen.readiness.version, seen.choice().version
     if version is not None and version == wanted:
         return _condition(seen, "Ready", True, "Serving", f"version {version} answers")

@@ -8,7 +8,7 @@ from datetime import datetime
 from perennial_cli.show.table import Table
 from perennial_cli.show.texts import age, listed, shown
 from perennial_cli.show.versions import versions_table
-from perennial_cli.views import ModelDetails, ModelView
+from perennial_cli.views import ModelDetails, ModelView, PodView
 
 
 def models_table(models: Sequence[ModelView], *, everywhere: bool = False) -> Table:
@@ -21,7 +21,7 @@ def models_table(models: Sequence[ModelView], *, everywhere: bool = False) -> Ta
             _serving(model),
             shown(model.latest),
             shown(model.gate),
-            model.strategy,
+            _strategy(model),
             listed(model.awaiting_approval),
             shown(model.message),
         )
@@ -36,6 +36,13 @@ def models_table(models: Sequence[ModelView], *, everywhere: bool = False) -> Ta
 def _serving(model: ModelView) -> str:
     pinned = " (pinned)" if model.serving and model.pinned_version == model.serving else ""
     return f"{shown(model.serving)}{pinned}"
+
+
+def _strategy(model: ModelView) -> str:
+    elsewhere = model.cluster_strategy
+    if elsewhere in (None, model.strategy):
+        return model.strategy
+    return f"{model.strategy} (in a cluster {elsewhere})"
 
 
 def details_tables(model: ModelDetails, now: datetime) -> list[Table]:
@@ -59,16 +66,20 @@ def details_tables(model: ModelDetails, now: datetime) -> list[Table]:
             title="On trial",
         ),
         Table(
-            ("POD", "READY", "VERSION", "RESTARTS", "AGE"),
+            ("POD", "ROLE", "READY", "VERSION", "RESTARTS", "AGE"),
             [
                 (
-                    *(pod.name, str(pod.ready), shown(pod.version)),
+                    *(pod.name, pod.role, str(pod.ready), _version(pod)),
                     *(str(pod.restarts), age(pod.started, now)),
                 )
                 for pod in model.pods
             ],
         ),
     ]
+
+
+def _version(pod: PodView) -> str:
+    return "follows" if pod.follows and pod.version is None else shown(pod.version)
 
 
 def _last_run(model: ModelDetails, now: datetime) -> Table:
