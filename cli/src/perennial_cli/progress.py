@@ -54,10 +54,13 @@ def of_run(model: ModelView, asked: Asked) -> Progress:
 
 def ended_run(model: ModelView, asked: Asked) -> RunView | None:
     """Return the run that was asked for, once it has ended."""
-    run = model.last_run
-    if run is None or run.run_id in asked.before or asked.value not in (None, model.requested):
+    if asked.value not in (None, model.requested):
         return None
-    return run
+    own = model.requested_run if asked.value is not None else None
+    if own is not None:
+        return own if own.outcome is not None else None
+    run = model.last_run
+    return None if run is None or run.run_id in asked.before else run
 
 
 def ruling_text(

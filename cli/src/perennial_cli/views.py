@@ -64,10 +64,11 @@ class ConditionView(Record):
 
 
 class RunView(Record):
-    """The run that ended last."""
+    """A run of the trainer."""
 
     run_id: str
-    outcome: str
+    outcome: str | None = None
+    """None: it has not ended."""
     message: str = ""
     ended: datetime | None = None
 
@@ -108,8 +109,11 @@ class ModelView(Record):
     generation: int = 0
     conditions: list[ConditionView] = Field(default_factory=list)
     last_run: RunView | None = None
+    """The one that ended last."""
     requested: str | None = None
     """The last request for a run that was acted on."""
+    requested_run: RunView | None = None
+    """The run that it led to."""
     trial: dict[str, Any] | None = None
     """What is known of a version on trial."""
 

@@ -108,6 +108,17 @@ def test_a_run_that_fails_is_waited_for_too(running: LocalRun) -> None:
     assert "Traceback" not in failed.told
 
 
+def test_who_waits_for_a_run_is_told_of_no_other_that_is_under_way(tmp_path: Path) -> None:
+    asked = resource()
+    asked["metadata"]["annotations"] = {"perennial.dev/train": "an earlier request"}
+    asked["spec"]["training"]["data"] = {"uri": "sample://linear?rows=2000000", "target": "y"}
+    with LocalRun(tmp_path, asked) as run:
+        run.prints("training: first run")
+        told = command.perennial("train", *where(run), "--wait")
+        assert run.output().count("training: ") == 2
+    assert told == "Published: published version 2\n"
+
+
 def test_a_person_decides_in_their_own_name(tmp_path: Path) -> None:
     run = LocalRun(tmp_path, resource(rollout=MANUAL))
     run.generate("--seed", "1")
@@ -165,7 +176,7 @@ def test_ctrl_c_while_waiting_ends_it_quietly_and_the_run_goes_on(running: Local
     line = [sys.executable, "-m", "perennial_cli", "train", *where(running), "--wait"]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as waiting:
         assert waiting.stderr is not None
-        assert waiting.stderr.readline() == "the run is under way\n"
+        assert "the run is under way\n" in iter(waiting.stderr.readline, "")
         waiting.send_signal(signal.SIGINT)
         assert "Traceback" not in waiting.stderr.read()
     assert waiting.returncode == 130

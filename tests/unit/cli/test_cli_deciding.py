@@ -34,6 +34,6 @@ class DecidedOn:
 async def test_who_comes_second_is_told_of_the_decision_that_stands(tmp_path: Path) -> None:
     file = tmp_path / "model.yaml"
     file.write_text(MODEL)
-    local = Local(file, Visit(cast("Registry", DecidedOn()), None))
+    local = Local(file, Visit(cast("Registry", DecidedOn()), None, tmp_path / "asked.json"))
     with pytest.raises(UserError, match="version 1 is denied by bob: it drifts; a decision does"):
         await local.decide(None, 1, Answer.APPROVED, "looked at it")

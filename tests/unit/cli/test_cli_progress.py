@@ -60,6 +60,17 @@ def test_a_run_that_was_asked_for(seen: ModelView, phase: Phase, text: str) -> N
     assert (progress.phase, progress.text) == (phase, text)
 
 
+def test_another_run_that_ends_meanwhile_is_not_the_one_that_was_asked_for() -> None:
+    asked, other = Asked({"r1"}, "new"), run("r2", "Failed")
+    own = RunView(run_id="r3")
+    waits = of_run(model(requested="new", requested_run=own, last_run=other), asked)
+    assert (waits.phase, waits.text) == (ON, "the run is under way")
+    done = of_run(
+        model(requested="new", requested_run=run("r3", "Published"), last_run=other), asked
+    )
+    assert (done.phase, done.text) == (DONE, "Published: so")
+
+
 HELD = ("RolledOut", "True", "RolledOut")
 ROLLING = ("RolledOut", "False", "RollingOut")
 

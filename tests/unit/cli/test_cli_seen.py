@@ -8,9 +8,11 @@ from typing import Any
 from builders import NOW, manifest_body, spec_hash
 from local_run import resource
 
+from perennial_cli.local.asked_run import AskedRun
 from perennial_cli.local.predictor import Readiness
 from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.seen import Seen, model_view, version_views
+from perennial_cli.views import RunView
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.registry import Answer, Decision, Failure, Run, RunOutcome, Serving, Snapshot
 from perennial_core.resource import PredictionModel
@@ -96,6 +98,20 @@ def test_a_model_that_has_nothing_yet() -> None:
     assert model_view(found).message == "no version is approved yet"
     assert conditions(found)["Trained"] == ("False", "NoRun")
     assert version_views(found) == []
+
+
+def test_the_run_that_was_asked_for_is_told_beside_the_last_one() -> None:
+    other = Run(run_id="other", outcome=RunOutcome.FAILED, started=NOW, ended=NOW, message="no")
+    found = changed(seen(1, answers=1), last_run=other)
+    assert model_view(found).requested is None
+    waiting = model_view(replace(found, asked=AskedRun(value="now", run_id="own")))
+    assert waiting.requested == "now"
+    assert waiting.requested_run == RunView(run_id="own")
+    own = other.model_copy(update={"run_id": "own", "outcome": RunOutcome.SKIPPED})
+    ended = replace(found, asked=AskedRun(value="now", run_id="own"), asked_record=own)
+    told = model_view(ended).requested_run
+    assert told is not None
+    assert (told.run_id, told.outcome) == ("own", "Skipped")
 
 
 def test_a_run_or_a_version_that_failed() -> None:

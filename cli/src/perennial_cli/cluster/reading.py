@@ -50,6 +50,7 @@ def model_view(body: Body, versions: Iterable[VersionView]) -> ModelView:
         conditions=list(conditions.values()),
         last_run=_last_run(status.get("training", {})),
         requested=status.get("training", {}).get("requested"),
+        requested_run=status.get("training", {}).get("requestedRun"),
         trial=status.get("rollout", {}).get("trial"),
     )
 

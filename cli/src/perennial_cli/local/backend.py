@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from perennial_cli.backend import no_source, nothing_to_run
+from perennial_cli.local.asked_run import AskedRun, read_asked
 from perennial_cli.local.edit import edit_file
 from perennial_cli.local.predictor import ask_readiness
 from perennial_cli.local.resource_file import LocalModel, read_resource_file
@@ -21,7 +22,7 @@ from perennial_cli.progress import Asked
 from perennial_cli.views import ON_THE_WAY, ModelDetails, ModelView, PodView, VersionView
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
-from perennial_core.registry import Answer, Decision, Registry
+from perennial_core.registry import Answer, Decision, Registry, Run
 from perennial_core.resource import TRAIN_ANNOTATION, PredictionModel
 from perennial_core.resource.rollout import Strategy
 
@@ -149,11 +150,24 @@ class Local:
         key = local.model.key
         snapshot = await self._visit.registry.snapshot(key)
         manifests = await self._visit.registry.manifests(key, snapshot.versions)
-        find = ("--local", str(self._file), *self._options)
-        if running is None:
-            return Seen(local, snapshot, manifests, None, find)
-        port = running.port or local.model.spec.serving.port
-        return Seen(local, snapshot, manifests, await ask_readiness(key, port), find)
+        asked, readiness = read_asked(self._visit.asked), None
+        if running is not None:
+            port = running.port or local.model.spec.serving.port
+            readiness = await ask_readiness(key, port)
+        return Seen(
+            local,
+            snapshot,
+            manifests,
+            readiness,
+            asked,
+            await self._record(key, asked),
+            ("--local", str(self._file), *self._options),
+        )
+
+    async def _record(self, key: ModelKey, asked: AskedRun | None) -> Run | None:
+        """Return what came of a run, once it has ended."""
+        runs = [] if asked is None else await self._visit.registry.runs(key)
+        return next((run for run in runs if asked and run.run_id == asked.run_id), None)
 
 
 @asynccontextmanager

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from perennial_cli.local.asked_run import AskedRun
 from perennial_cli.local.predictor import Readiness
 from perennial_cli.local.resource_file import LocalModel
-from perennial_cli.local.training_plan import asked
 from perennial_cli.next_command import next_command
 from perennial_cli.views import ConditionView, ModelView, RunView, VersionView
 from perennial_core.decisions import Choice, Rules, Ruling, State, choose, rule
 from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
-from perennial_core.registry import RunOutcome, Snapshot
+from perennial_core.registry import Run, RunOutcome, Snapshot
 from perennial_core.report import told_how_to_approve, version_status
 from perennial_core.resource.rollout import Strategy
 
@@ -29,6 +29,10 @@ class Seen:
     manifests: Mapping[Version, Manifest]
     readiness: Readiness | None
     """What the predictor says of itself; None: no run is at work."""
+    asked: AskedRun | None = None
+    """The run that a person asked for last."""
+    asked_record: Run | None = None
+    """What came of it; None: it has not ended."""
     options: tuple[str, ...] = ()
     """Those by which commands find the model."""
 
@@ -111,8 +115,9 @@ def model_view(seen: Seen) -> ModelView:
         message=next((item.message for item in (*wrong, *waits)), ""),
         generation=seen.local.generation,
         conditions=conditions,
-        last_run=_last_run(seen),
-        requested=asked(seen.local.model),
+        last_run=_told(seen.snapshot.last_run),
+        requested=seen.asked.value if seen.asked else None,
+        requested_run=_requested_run(seen),
     )
 
 
@@ -145,8 +150,13 @@ def _rolled_out(seen: Seen) -> ConditionView:
     return _condition(seen, "RolledOut", False, ready.reason, ready.message)
 
 
-def _last_run(seen: Seen) -> RunView | None:
-    run = seen.snapshot.last_run
+def _requested_run(seen: Seen) -> RunView | None:
+    if seen.asked is None:
+        return None
+    return _told(seen.asked_record) or RunView(run_id=seen.asked.run_id)
+
+
+def _told(run: Run | None) -> RunView | None:
     if run is None:
         return None
     return RunView(run_id=run.run_id, outcome=run.outcome, message=run.message, ended=run.ended)

@@ -72,6 +72,11 @@ class StateDirectory:
         """What the run at work tells the commands that come beside it."""
         return self.root / "running.json"
 
+    @property
+    def asked(self) -> Path:
+        """Which run a person's request led to."""
+        return self.root / "asked.json"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Make the directory and hold it alone.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from perennial_cli.journal import Journal
+from perennial_cli.local.asked_run import AskedRun, write_asked
 from perennial_cli.local.child_process import how_it_ended, last_line, module_process
 from perennial_cli.local.mounts import prepare_mounts
 from perennial_cli.local.patience import patiently
@@ -104,7 +105,7 @@ class Training:
             now = datetime.now(UTC)
             run = next_run(self._watched.current, past, now, source)
             if run is not None and run.at <= now:
-                past = await self._run(run.cause, source)
+                past = await self._run(run.cause, source, past)
             else:
                 await self._sleep(run, now, source)
 
@@ -149,11 +150,16 @@ class Training:
                 await self._changed.wait()
         self._changed.clear()
 
-    async def _run(self, cause: Cause, source: Offered | Withheld | None) -> PastRuns:
+    async def _run(
+        self, cause: Cause, source: Offered | Withheld | None, past: PastRuns
+    ) -> PastRuns:
         local, now = self._watched.current, datetime.now(UTC)
         order = order_for(local.model)
         assert order is not None, "no run is due for a model whose versions are brought"
         run = _Begun(local, order, f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now)
+        request = asked(local.model)
+        if request is not None and request != past.asked:
+            write_asked(self._state.asked, AskedRun(value=request, run_id=run.run_id))
         self._journal.note(f"{_kind(local)}: {cause}")
         try:
             await self._try_until_done(self._prepare(run))
@@ -161,7 +167,7 @@ class Training:
             await self._fail(run, str(error))
         return PastRuns(
             spec_hash=order.runs.content_hash(),
-            asked=asked(local.model),
+            asked=request,
             until=datetime.now(UTC),
             offered=source.version if isinstance(source, Offered) else None,
         )

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -27,6 +28,8 @@ class Visit:
 
     registry: Registry
     running: Running | None
+    asked: Path
+    """The file that tells of the run that was asked for last."""
 
 
 @asynccontextmanager
@@ -46,7 +49,7 @@ async def visit(state: StateDirectory, redis_url: str | None) -> AsyncIterator[V
         settings = running.settings() if running else await _settings(state, redis_url, stack)
         registry = await stack.enter_async_context(Registry.from_settings(settings))
         await registry.ping()
-        yield Visit(registry, running)
+        yield Visit(registry, running, state.asked)
 
 
 async def _running_or_alone(state: StateDirectory, stack: AsyncExitStack) -> Running | None:

@@ -87,4 +87,5 @@ def _last_run(model: ModelDetails, now: datetime) -> Table:
     if run is None:
         return Table()
     columns = ("LAST RUN", "OUTCOME", "AGE", "MESSAGE")
-    return Table(columns, [(run.run_id, run.outcome, age(run.ended, now), shown(run.message))])
+    row = (run.run_id, shown(run.outcome), age(run.ended, now), shown(run.message))
+    return Table(columns, [row])
