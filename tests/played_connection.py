@@ -15,9 +15,8 @@ from uvicorn.server import ServerState
 from perennial_predictor.cost import Cost
 from perennial_predictor.drain import Drain
 from perennial_predictor.inference import Inference
-from perennial_predictor.prediction import predict
 from perennial_predictor.serve import DrainingServer
-from perennial_predictor.served import ServedVersion
+from perennial_predictor.served import ServedVersion, ask
 
 _QUICK = Cost(call=1e-5, row=1e-6)
 """Whatever else the machine does, the model is asked on the event loop."""
@@ -75,5 +74,5 @@ class PlayedConnection:
 
 
 def _quick(served: ServedVersion) -> ServedVersion:
-    inference = Inference(partial(predict, served.model), _QUICK, threads=1)
+    inference = Inference(partial(ask, served.model), _QUICK, threads=1)
     return replace(served, inference=inference)

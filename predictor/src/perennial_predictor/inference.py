@@ -53,7 +53,7 @@ class Inference:
         """Return the predictions for the rows of one request.
 
         Raises:
-            InstanceRefused: The model cannot predict for them.
+            Problem: The model cannot predict for them.
         """
         loop = asyncio.get_running_loop()
         predictions: asyncio.Future[Predictions] = loop.create_future()

@@ -42,8 +42,10 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._traffic = Traffic()
-        registry.register(self._traffic)
+        traffic = Traffic()
+        registry.register(traffic)
+        self.answered = traffic.count
+        """Counts one answer: its route, which must be one of few, its status and its seconds."""
         self._version = Gauge(
             "perennial_model_version", "The version that serves.", ["model"], registry=registry
         )
@@ -75,10 +77,6 @@ class Metrics:
     def add(self, collector: Collector) -> None:
         """Expose what this collects too."""
         self._registry.register(collector)
-
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """Count one answer. ``route`` must be one of few."""
-        self._traffic.count(route, status, seconds)
 
     def serves(self, served: ServedVersion, *, swapped: bool) -> None:
         """A version serves from now on; ``swapped`` when it took over from another."""

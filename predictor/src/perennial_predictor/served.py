@@ -30,7 +30,6 @@ from perennial_predictor.prediction import (
     answer_to_one,
     predict,
 )
-from perennial_predictor.problems import Problem
 from perennial_predictor.tally import Tally, new_tally
 from perennial_predictor.v2.body import Asked, Body, read, written
 from perennial_predictor.v2.inputs import TensorReader
@@ -90,7 +89,7 @@ class ServedVersion:
         """
         if len(body) > _INLINE_BYTES:
             return await self.inference.in_thread(self._answer_long_body, body)
-        return self._encoded(await self._predictions(self.reader.rows(body)))
+        return self._encoded(await self.inference.predict(self.reader.rows(body)))
 
     async def answer_query(self, query: bytes) -> PredictionAnswer:
         """Return the answer to the query of a GET.
@@ -98,7 +97,7 @@ class ServedVersion:
         Raises:
             Problem: As ``answer_body``.
         """
-        predictions = await self._predictions([self.reader.row(query)])
+        predictions = await self.inference.predict([self.reader.row(query)])
         answer = answer_to_one(self.manifest, predictions)
         self.tally.count(predictions.values)
         return answer
@@ -113,7 +112,7 @@ class ServedVersion:
         Raises:
             Problem: As ``answer_body``.
         """
-        predictions = await self._predictions(self.tensors.rows(tensors))
+        predictions = await self.inference.predict(self.tensors.rows(tensors))
         answer = output_tensors(self.manifest, predictions, outputs)
         self.tally.count(predictions.values)
         return answer
@@ -133,25 +132,12 @@ class ServedVersion:
         asked = read(body, json_size)
         return self._written(asked, await self.infer(asked.tensors, asked.outputs))
 
-    async def _predictions(self, rows: Rows) -> Predictions:
-        try:
-            return await self.inference.predict(rows)
-        except InstanceRefused as error:
-            raise _refused(error) from None
-
     def _answer_long_body(self, body: bytes) -> bytes:
-        rows = self.reader.rows(body)
-        try:
-            return self._encoded(predict(self.model, rows))
-        except InstanceRefused as error:
-            raise _refused(error) from None
+        return self._encoded(ask(self.model, self.reader.rows(body)))
 
     def _infer_long(self, json_size: int | None, body: bytes) -> Body:
         asked = read(body, json_size)
-        try:
-            predictions = predict(self.model, self.tensors.rows(asked.tensors))
-        except InstanceRefused as error:
-            raise _refused(error) from None
+        predictions = ask(self.model, self.tensors.rows(asked.tensors))
         answer = self._written(asked, output_tensors(self.manifest, predictions, asked.outputs))
         self.tally.count(predictions.values)
         return answer
@@ -184,7 +170,7 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
         tensors = TensorReader(manifest.inputs, settings.max_instances)
         cost = _cost(model, manifest)
         metadata = model_metadata(manifest, has_probabilities=_has_probabilities(model, manifest))
-        inference = Inference(partial(predict, model), cost, usable_cpus())
+        inference = Inference(partial(ask, model), cost, usable_cpus())
     except Exception as error:
         raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
     load_seconds = time.perf_counter() - started
@@ -214,10 +200,18 @@ def _has_probabilities(model: LoadedModel, manifest: Manifest) -> bool:
     return False
 
 
-def _refused(error: InstanceRefused) -> Problem:
-    return problems.invalid(
-        f"The model refuses the values; is there a category that it was not trained on? {error}"
-    )
+def ask(model: LoadedModel, rows: Rows) -> Predictions:
+    """Return the predictions for the rows of a request.
+
+    Raises:
+        Problem: The model refuses them.
+    """
+    try:
+        return predict(model, rows)
+    except InstanceRefused as error:
+        raise problems.invalid(
+            f"The model refuses the values; is there a category that it was not trained on? {error}"
+        ) from None
 
 
 def _example(manifest: Manifest) -> Row:

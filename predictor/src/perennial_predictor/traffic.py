@@ -23,16 +23,13 @@ class _Latency:
     """How long the answers of one route took."""
 
     def __init__(self) -> None:
-        self._buckets = [0] * len(_BOUNDS)
+        self.numbers = [0] * len(_BOUNDS)
+        """Of the answers that took longer than the bound before, and no longer than this."""
         self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self._buckets[bisect_left(_SECONDS, seconds)] += 1
-        self.total += seconds
 
     def buckets(self) -> Iterator[tuple[str, float]]:
         """Yield for each bound how many took no longer, as Prometheus has it."""
-        return zip(_BOUNDS, accumulate(self._buckets), strict=True)
+        return zip(_BOUNDS, accumulate(self.numbers), strict=True)
 
 
 class Traffic(Collector):
@@ -45,7 +42,9 @@ class Traffic(Collector):
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` must be one of few."""
         self._requests[route, status] += 1
-        self._latencies[route].observe(seconds)
+        latency = self._latencies[route]
+        latency.numbers[bisect_left(_SECONDS, seconds)] += 1
+        latency.total += seconds
 
     def collect(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -43,7 +43,7 @@ _LARGEST_INTEGER = 2**63
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """What a request asks for."""
 
     tensors: Sequence[Tensor]
@@ -56,7 +56,7 @@ class Asked(NamedTuple):
     """Those that it gets back."""
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True):
     """The body of an answer."""
 
     content: bytes
@@ -80,9 +80,12 @@ def read(body: bytes, json_size: int | None) -> Asked:
         raise invalid(f"{JSON_SIZE}: {json_size}; the body has {len(body)} bytes")
     text = body if json_size is None else body[:json_size]
     request = _decoded(text)
+    tensors = _Reader(text, memoryview(body)[len(text) :]).tensors(request.inputs)
+    if not (request.outputs or request.parameters):
+        return Asked(tensors, id=request.id)
     return Asked(
-        _Reader(text, memoryview(body)[len(text) :]).tensors(request.inputs),
-        [output.name for output in request.outputs] if request.outputs else (),
+        tensors,
+        [output.name for output in request.outputs or ()],
         _binary_outputs(request),
         request.id,
         _returned(request.parameters),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from perennial_core.artifact.model import Array
@@ -39,8 +40,8 @@ DATATYPES: Mapping[ColumnType, str] = {
 """The datatype that a column's values have without loss."""
 
 
-class Tensor(NamedTuple):
-    """An input or an output."""
+class Tensor(msgspec.Struct, frozen=True):
+    """An input or an output. A struct is made in a third of the time of a dataclass."""
 
     name: str
     datatype: str
