@@ -5,9 +5,9 @@
 A predictor follows a registry, in a Redis of its own, as with HotSwap and in local mode. It answers
 one-row requests at a third of its capacity while, once a second and six times a round, the registry
 is told that the next version serves. The clock starts before that is written, and stops with the
-first answer that bears the version. Latencies in the quarter of a second from then on are compared
-with those in half a second in which nothing happens; memory after the last swap with that of the
-one model before the first.
+first answer that bears the version. Latencies from then until a tenth of a second after it are
+compared with those in half a second in which nothing happens; memory after the last swap with that
+of the one model before the first.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from bars import Bar, Group, colour
@@ -43,8 +44,11 @@ SWAPS = 6
 """In each round."""
 PERIOD = 1.0
 """Seconds from one swap to the next."""
-DURING, STEADY = (0.0, 0.25), (0.5, 1.0)
-"""From when to when after each swap."""
+AFTER = 0.1
+"""For so many seconds after its first answer a version may still be at work: the old model is let
+go, and the new one written to disk."""
+STEADY = 0.5, 1.0
+"""From when to when after each swap nothing happens."""
 
 _VERSION = re.compile(rb"\r\nx-model-version: (\d+)")
 
@@ -61,12 +65,8 @@ class Answers:
         self.seen.append((due, came, int(version[1])))
 
     def first_by(self, version: int) -> float:
-        """Return when a version first answered.
-
-        Raises:
-            ValueError: It never did.
-        """
-        return min(came for _, came, by in self.seen if by == version)
+        """Return when a version first answered, or one after it that took its place so soon."""
+        return min(came for _, came, by in self.seen if by >= version)
 
     def latencies(self, begin: float, end: float) -> list[float]:
         """Return those of what was due in a span of time."""
@@ -81,15 +81,23 @@ class Swaps:
     """When each version was named."""
     answers: Answers
 
-    def milliseconds(self) -> list[float]:
+    def seconds(self) -> list[float]:
         """Return how long each version took to its first answer."""
-        return [1000 * (self.answers.first_by(each) - at) for each, at in self.begun.items()]
+        return [self.answers.first_by(version) - at for version, at in self.begun.items()]
 
-    def late(self, span: tuple[float, float]) -> float:
-        """Return the p99 in milliseconds of all that was due so long after any swap."""
-        begin, end = span
-        spans = [self.answers.latencies(at + begin, at + end) for at in self.begun.values()]
-        return 1000 * Load(latencies=[each for some in spans for each in some]).quantile(0.99)
+    def late_during(self) -> float:
+        """Return the p99 in seconds of all that was due during a swap."""
+        spans = zip(self.begun.values(), self.seconds(), strict=True)
+        return self._late((at, at + taken + AFTER) for at, taken in spans)
+
+    def late_else(self) -> float:
+        """Return the same of what was due while nothing happened."""
+        begin, end = STEADY
+        return self._late((at + begin, at + end) for at in self.begun.values())
+
+    def _late(self, spans: Iterable[tuple[float, float]]) -> float:
+        latencies = chain.from_iterable(self.answers.latencies(*span) for span in spans)
+        return Load(latencies=list(latencies)).quantile(0.99)
 
 
 def main(directory: Path, options: Options) -> list[Group]:
@@ -109,11 +117,11 @@ def swapped(name: str, directory: Path, options: Options) -> Iterator[Group]:
             swaps = awaited(swap_all(follower, registry, versions[1:], SHARE * most))
             time.sleep(PERIOD)
             after = server.memory() / MEBIBYTE
-    taken = swaps.milliseconds()
+    taken = [1000 * seconds for seconds in swaps.seconds()]
     print(f"\n{name}, {SHARE * most:.0f} requests a second, a third of {most:.0f}")
     print(f"{len(taken)} swaps to the first answer: {_spread(taken)}")
-    latencies = {"no swap": swaps.late(STEADY), "during a swap": swaps.late(DURING)}
-    yield compared(f"p99, {name}", "ms", latencies)
+    late = {"no swap": 1000 * swaps.late_else(), "during a swap": 1000 * swaps.late_during()}
+    yield compared(f"p99, {name}", "ms", late)
     memory = {"one model": alone, f"after {len(taken)} swaps": after}
     yield compared(f"Memory, {name}", "MiB", memory)
 
@@ -161,7 +169,7 @@ async def swap_all(
 ) -> Swaps:
     """Let one version after the other serve, under a steady load."""
     answers = Answers()
-    seconds = PERIOD * (len(versions) + 1)
+    seconds = PERIOD * (len(versions) + 2)
     load = asyncio.create_task(
         generating(
             follower.server.port,
