@@ -91,10 +91,11 @@ check: $(VENV)/ready ## check format, types, layers and, where helm is, what is 
 # Each program compares in interleaved rounds of its own; the plots are those in docs/performance.md.
 BENCHMARKS := one_row many_rows tail batching cores swap start leak
 bench: $(VENV)/ready ## compare the predictor with bare servers and with others, in some ten minutes
-	@set -e; for program in $(BENCHMARKS); do \
+	@failed=; for program in $(BENCHMARKS); do \
 	  echo; echo "== $$program"; \
-	  PYTHONPATH=tests $(BIN)/python benchmarks/$$program.py --plots docs/performance $(ARGS); \
-	done
+	  PYTHONPATH=tests $(BIN)/python benchmarks/$$program.py --plots docs/performance $(ARGS) \
+	    || failed="$$failed $$program"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lock: $(VENV)/ready ## pin the dependencies anew; ARGS=--upgrade takes their newest versions
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock $(ARGS)
