@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/cores.py [--rounds N] [--seconds S]
 
-The same predictor on one CPU and on two, for one row of a cheap model and for a thousand rows, as
+The same predictor on one CPU and on two, for one row of a cheap model and for a hundred rows, as
 bytes, of costly ones, which are predicted in threads. The load generator needs some of the second
 CPU: little where answers are costly, nearly all of it where they are cheap. For each it also prints
 how many threads took part in the predictions, beside that of the event loop: no more than CPUs.
@@ -21,7 +21,7 @@ from options import Options, run
 from server import CORES
 
 CONNECTIONS = 16
-ROWS = 1000
+ROWS = 100
 _SHARE = 0.05
 """Of the time; threads that were busy for less did not take part."""
 
