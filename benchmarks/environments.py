@@ -1,7 +1,8 @@
-"""An environment for each rival, from its own pinned requirements, in build/benchmarks/."""
+"""Environments in build/benchmarks/: one for each rival, and one like the predictor's image."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,22 @@ def programs(name: str) -> Path:
     Raises:
         CalledProcessError: It does not install; what pip says is on standard error.
     """
-    environment, requirements = _MADE / name, _REQUIREMENTS / f"{name}.txt"
+    return _installed(name, _REQUIREMENTS / f"{name}.txt")
+
+
+def image_python() -> tuple[Path, dict[str, str]]:
+    """Return a Python with the libraries of the predictor's image, and what lets it find Perennial.
+
+    Raises:
+        CalledProcessError: As for ``programs``.
+    """
+    python = _installed("predictor", _ROOT / "requirements" / "predictor.txt") / "python"
+    sources = (str(_ROOT / package / "src") for package in ("core", "predictor"))
+    return python, {"PYTHONPATH": os.pathsep.join(sources)}
+
+
+def _installed(name: str, requirements: Path) -> Path:
+    environment = _MADE / name
     made_from = environment / "requirements.txt"
     if not made_from.exists() or made_from.read_bytes() != requirements.read_bytes():
         print(f"installing {name} in {environment.relative_to(_ROOT)}", file=sys.stderr)

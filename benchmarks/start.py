@@ -2,7 +2,8 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/start.py [--rounds N]
 
-The bare process imports uvicorn and ONNX Runtime and loads the same ONNX file. Each server is
+The bare process imports uvicorn and ONNX Runtime and loads the same ONNX file. It and Perennial
+have the libraries of the predictor's image. Each server is
 started anew in each round, on one core, with its files in the page cache after a first round that
 does not count. Its memory is what is resident after some load.
 """
@@ -10,14 +11,14 @@ does not count. Its memory is what is resident after some load.
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from bars import Bar, Group, colour
 from comparison import warm_up
-from contestants import RIVALS, SERVERS, Contestant, Task, perennial
+from contestants import PERENNIAL, RIVALS, SERVERS, Contestant, Task
+from environments import image_python
 from load import generate
 from models import make
 from options import Options, run
@@ -29,8 +30,17 @@ MEBIBYTE = 1024 * 1024
 def bare_onnx(task: Task) -> Contestant:
     file = task.directory / "model.onnx"
     file.write_bytes(task.model.fitted.serialized.artifact)
-    command = [sys.executable, str(SERVERS / "bare_onnx.py"), "{port}", str(file)]
+    python, _ = image_python()
+    command = [str(python), str(SERVERS / "bare_onnx.py"), "{port}", str(file)]
     return Contestant(Server("bare process", command, task.log("bare-onnx")), task.instances)
+
+
+def perennial(task: Task) -> Contestant:
+    python, paths = image_python()
+    environment = {"PERENNIAL_BUNDLE": str(task.model.bundle), "PERENNIAL_PORT": "{port}"}
+    command = [str(python), "-m", "perennial_predictor"]
+    server = Server(PERENNIAL, command, task.log(PERENNIAL), environment | paths)
+    return Contestant(server, task.instances)
 
 
 def started(make_contestant: Callable[[Task], Contestant], task: Task) -> tuple[float, float]:
@@ -55,7 +65,10 @@ def wait(contestant: Contestant) -> None:
 
 def main(directory: Path, options: Options) -> list[Group]:
     task = Task(make("linear", directory), directory)
-    servers = {"bare process": bare_onnx, "Perennial": lambda task: perennial(task, task.instances)}
+    servers: dict[str, Callable[[Task], Contestant]] = {
+        "bare process": bare_onnx,
+        PERENNIAL: perennial,
+    }
     servers |= {name: RIVALS[name] for name in options.rivals}
     rounds = [
         {name: started(each, task) for name, each in servers.items()}

@@ -63,7 +63,7 @@ HttpAddress = Annotated[
 class Settings(BaseModel):
     """What a service reads from variables that begin with ``prefix``."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     prefix: ClassVar[str] = "PERENNIAL_"
 

@@ -88,7 +88,7 @@ class Endpoints:
         return Response(msgspec.json.encode(readiness), status, media_type=_JSON)
 
     async def metrics(self, _: Request) -> Response:
-        return Response(self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+        return Response(await self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
     def _copied(self, request: Request, body: bytes, answer: bytes) -> BackgroundTask | None:
         """Return what gives the shadow its copy, once the client has its answer."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from enum import StrEnum
-
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
-from prometheus_client.registry import Collector
+from typing import TYPE_CHECKING
 
 from perennial_predictor.comparison import Comparison
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 
 class Outcome(StrEnum):
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     """It was not sent: too many were under way, or nothing listened a moment ago."""
 
 
-class ShadowTally(Collector):
+class ShadowTally:
     """Counts by the version with which the shadow answered; "" where it named none."""
 
     def __init__(self) -> None:
@@ -44,7 +44,10 @@ class ShadowTally(Collector):
     def dropped(self) -> None:
         self._answers["", Outcome.DROPPED] += 1
 
-    def collect(self) -> Iterator[Metric]:
+    def families(self) -> Iterator[Metric]:
+        """Yield what was counted, for Prometheus."""
+        from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+
         answers = CounterMetricFamily(
             "perennial_shadow_answers",
             "Requests copied to the shadow, by its version and what came of it.",

@@ -9,14 +9,15 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from perennial_core.artifact.model import Array
 from perennial_core.manifest import Signature, Task
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 _LARGEST = 1e140
 """Larger predictions are left out: with their squares the sums would not stay finite."""
@@ -46,6 +47,8 @@ class ValueTally:
             self._sums = (numbers + number, totals + total, all_squares + squares)
 
     def families(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
         number, total, squares = self._sums
         version = "of the version that serves, since it serves."
         yield CounterMetricFamily("perennial_predictions", f"Predictions {version}", number)
@@ -77,6 +80,8 @@ class LabelTally:
                 self._rows.update(labels)
 
     def families(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily
+
         family = CounterMetricFamily(
             "perennial_predicted_classes",
             "Predictions of the version that serves, since it serves, by label.",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _BOUNDS = [*map(str, _SECONDS), "+Inf"]
@@ -32,7 +32,7 @@ class _Latency:
         return zip(_BOUNDS, accumulate(self.numbers), strict=True)
 
 
-class Traffic(Collector):
+class Traffic:
     """Requests by route and status, and a histogram of seconds for each route."""
 
     def __init__(self) -> None:
@@ -46,7 +46,10 @@ class Traffic(Collector):
         latency.numbers[bisect_left(_SECONDS, seconds)] += 1
         latency.total += seconds
 
-    def collect(self) -> Iterable[Metric]:
+    def families(self) -> Iterator[Metric]:
+        """Yield what was counted, for Prometheus."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
         requests = CounterMetricFamily(
             "perennial_requests", "Requests answered.", labels=["route", "status"]
         )
@@ -59,4 +62,4 @@ class Traffic(Collector):
         )
         for route, latency in self._latencies.items():
             latencies.add_metric([route], list(latency.buckets()), latency.total)
-        return requests, latencies
+        yield from (requests, latencies)

@@ -8,6 +8,7 @@ import pytest
 from served_models import FittedModel, iris, line
 
 from perennial_operator.pod_report import PodReport, read_report
+from perennial_predictor.exposition import text_of
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.served import ServedVersion
 
@@ -20,7 +21,7 @@ def serving(model: FittedModel, version: int = 7) -> tuple[Metrics, ServedVersio
 
 
 def said(metrics: Metrics, *more: str) -> PodReport:
-    text = metrics.exposition().decode() + "".join(f"{line}\n" for line in more)
+    text = text_of(metrics)().decode() + "".join(f"{line}\n" for line in more)
     return read_report("pod", "uid", text)
 
 

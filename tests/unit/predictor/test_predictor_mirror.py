@@ -57,7 +57,7 @@ async def offer(mirror: Mirror, body: bytes, times: int = 1) -> None:
 
 
 def outcomes(tally: ShadowTally) -> dict[str, float]:
-    answers, _ = tally.collect()
+    answers, _ = tally.families()
     return {sample.labels["outcome"]: sample.value for sample in answers.samples}
 
 

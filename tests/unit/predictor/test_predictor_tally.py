@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served_models import iris, line
 
 from perennial_core.manifest import Signature, Task
+from perennial_predictor.exposition import text_of
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.problems import Problem
 from perennial_predictor.served import ServedVersion
@@ -31,7 +32,7 @@ async def ask(served: ServedVersion, *instances: Any) -> None:
 
 def samples(metrics: Metrics) -> dict[str, float]:
     """Return what is exposed of predictions, by name or by label."""
-    families = text_string_to_metric_families(metrics.exposition().decode())
+    families = text_string_to_metric_families(text_of(metrics)().decode())
     return {
         sample.labels.get("label", sample.name): sample.value
         for family in families
