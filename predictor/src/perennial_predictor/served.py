@@ -113,7 +113,7 @@ class ServedVersion:
             Problem: As ``answer_body``.
         """
         predictions = await self.inference.predict(self.tensors.rows(tensors))
-        answer = output_tensors(self.manifest, predictions, outputs)
+        answer = output_tensors(self.metadata.outputs[0], predictions, outputs)
         self.tally.count(predictions.values)
         return answer
 
@@ -138,7 +138,8 @@ class ServedVersion:
     def _infer_long(self, json_size: int | None, body: bytes) -> Body:
         asked = read(body, json_size)
         predictions = ask(self.model, self.tensors.rows(asked.tensors))
-        answer = self._written(asked, output_tensors(self.manifest, predictions, asked.outputs))
+        outputs = output_tensors(self.metadata.outputs[0], predictions, asked.outputs)
+        answer = self._written(asked, outputs)
         self.tally.count(predictions.values)
         return answer
 

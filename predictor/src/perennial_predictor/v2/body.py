@@ -112,7 +112,7 @@ def written(name: str, version: int, asked: Asked, outputs: Sequence[Tensor]) ->
             rest: dict[str, Any] = {"parameters": {BINARY_SIZE: len(raw)}}
         else:
             rest = {"data": _data(output)}
-        messages.append(ResponseOutput(output.name, output.datatype, list(output.shape), **rest))
+        messages.append(ResponseOutput(output.name, output.datatype, output.shape, **rest))
     answer = InferResponse(name, str(version), messages, asked.id, asked.parameters)
     head = msgspec.json.encode(answer)
     if parts:
@@ -158,21 +158,22 @@ class _Reader:
         return tensors
 
     def _tensor(self, each: RequestInput) -> Tensor:
-        shape = tuple(each.shape)
         size = each.parameters.get(BINARY_SIZE) if each.parameters else None
         if size is None:
-            return input_tensor(each.name, each.datatype, shape, self._from_json(each, shape))
-        values = from_bytes(each.name, each.datatype, self._next(each, size))
-        return input_tensor(each.name, each.datatype, shape, values)
+            values = self._from_json(each)
+        else:
+            values = from_bytes(each.name, each.datatype, self._next(each, size))
+        return input_tensor(each.name, each.datatype, each.shape, values)
 
-    def _from_json(self, each: RequestInput, shape: tuple[int, ...]) -> Array:
+    def _from_json(self, each: RequestInput) -> Array:
         if each.data is UNSET:
             raise refused(each.name, f"give data, or the parameter {BINARY_SIZE} and bytes")
         values, nested = from_json(
             each.name, each.datatype, each.data, may_hold_bools=self._may_hold_bools
         )
-        if len(nested) > 1 and nested != shape:
-            raise refused(each.name, f"the shape is {each.shape}, that of data {list(nested)}")
+        if len(nested) > 1 and nested != each.shape:
+            shapes = f"the shape is {list(each.shape)}, that of data {list(nested)}"
+            raise refused(each.name, shapes)
         return values
 
     def _next(self, each: RequestInput, size: Any) -> memoryview:

@@ -15,7 +15,7 @@ from perennial_predictor.v2.tensor import DTYPES, MOST_DIMENSIONS
 Parameters = dict[str, Any]
 
 _Extent = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Shape = Annotated[list[_Extent], Meta(max_length=MOST_DIMENSIONS)]
+_Shape = Annotated[tuple[_Extent, ...], Meta(max_length=MOST_DIMENSIONS)]
 _Datatype = Annotated[str, Meta(extra_json_schema={"enum": list(DTYPES)})]
 
 
@@ -50,7 +50,7 @@ class ResponseOutput(msgspec.Struct, omit_defaults=True):
 
     name: str
     datatype: _Datatype
-    shape: list[int]
+    shape: tuple[int, ...]
     parameters: Parameters | None = None
     data: list[Any] | UnsetType = UNSET
 

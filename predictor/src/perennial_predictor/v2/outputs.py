@@ -8,6 +8,7 @@ import numpy as np
 
 from perennial_core.artifact import Predictions
 from perennial_core.manifest import Signature, Task
+from perennial_predictor.v2.messages import TensorMetadata
 from perennial_predictor.v2.refusals import invalid, named
 from perennial_predictor.v2.tensor import BOOL, BYTES, DTYPES, Tensor
 
@@ -29,30 +30,25 @@ def prediction_datatype(signature: Signature) -> str:
 
 
 def output_tensors(
-    signature: Signature, predictions: Predictions, wanted: Sequence[str] = ()
+    described: TensorMetadata, predictions: Predictions, wanted: Sequence[str] = ()
 ) -> list[Tensor]:
     """Return the tensors of an answer: the predictions, and of a classifier the probabilities.
 
     Args:
-        signature: Of the model.
+        described: The output with the predictions.
         predictions: For n rows.
         wanted: The outputs that the request names; none of them: all.
 
     Raises:
         Problem: The model has no such output.
     """
-    tensors = [_predictions(signature, predictions)]
+    values = predictions.values.astype(DTYPES[described.datatype], copy=False)
+    tensors = [Tensor(described.name, described.datatype, values.shape, values)]
     if predictions.probabilities is not None:
         flat = predictions.probabilities.astype(np.float64, copy=False).ravel()
         shape = predictions.probabilities.shape
         tensors.append(Tensor(PROBABILITIES, "FP64", shape, flat))
     return _selected(tensors, wanted) if wanted else tensors
-
-
-def _predictions(signature: Signature, predictions: Predictions) -> Tensor:
-    datatype, values = prediction_datatype(signature), predictions.values
-    typed = values.astype(DTYPES[datatype], copy=False)
-    return Tensor(prediction_name(signature), datatype, (len(values),), typed)
 
 
 def _selected(tensors: Sequence[Tensor], wanted: Sequence[str]) -> list[Tensor]:
