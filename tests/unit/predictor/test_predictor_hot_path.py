@@ -36,8 +36,8 @@ REQUESTS = {
 }
 MOST_CALLS = {
     "POST /predict": 40,
-    "V2, a tensor for each feature": 62,
-    "V2, one tensor": 60,
+    "V2, a tensor for each feature": 55,
+    "V2, one tensor": 53,
     "GET /?msg=100": 45,
 }
 ASKED = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from perennial_core.manifest import Column, ColumnType
 from perennial_predictor.problems import Problem
+from perennial_predictor.v2.body import Asked, read
 from perennial_predictor.v2.elements import from_bytes, from_json, to_bytes
 from perennial_predictor.v2.inputs import TensorReader
 from perennial_predictor.v2.tensor import BOOL, BYTES, DTYPES, Tensor, input_tensor
@@ -232,3 +234,23 @@ def test_any_bytes_are_read_or_refused(datatype: str, raw: bytes) -> None:
     except Problem:
         return
     assert to_bytes(datatype, values) == raw or datatype == BOOL
+
+
+NUMBER = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
+
+
+def asked_by(described: dict[str, Any]) -> Asked:
+    return read(json.dumps({"inputs": [described], "id": "7"}).encode(), None)
+
+
+@given(st.lists(NUMBER, max_size=5))
+def test_a_plain_request_is_read_as_any_other_is(numbers: list[float]) -> None:
+    plain: dict[str, Any] = {"name": "x", "shape": [len(numbers)], "datatype": "FP64"}
+    plain["data"] = numbers
+
+    found, other = asked_by(plain), asked_by(plain | {"parameters": {}})
+
+    assert found.id == other.id == "7"
+    for left, right in zip(found.tensors, other.tensors, strict=True):
+        assert (left.name, left.datatype, left.shape) == (right.name, right.datatype, right.shape)
+        assert left.values.tobytes() == right.values.tobytes()

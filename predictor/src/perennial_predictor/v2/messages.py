@@ -5,7 +5,7 @@ Source: Open Inference Protocol, version 2, "HTTP/REST".
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -27,6 +27,22 @@ class RequestInput(msgspec.Struct):
     datatype: _Datatype
     parameters: Parameters | None = None
     data: Any = UNSET
+
+
+class PlainInput(msgspec.Struct, forbid_unknown_fields=True):
+    """An input of which nothing is said that need not be, and the data are a flat list."""
+
+    name: str
+    shape: _Shape
+    datatype: Literal["FP64"]
+    data: list[float]
+
+
+class PlainRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of most requests with few rows, whose numbers are checked while it is parsed."""
+
+    inputs: Annotated[list[PlainInput], Meta(min_length=1)]
+    id: str | None = None
 
 
 class RequestOutput(msgspec.Struct):
