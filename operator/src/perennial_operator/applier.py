@@ -38,14 +38,21 @@ class Applier:
             for body in differing:
                 await self._apply(key, body)
 
-    async def start(self, key: ModelKey, job: Body) -> None:
-        """Create a Job; that it exists already is well."""
-        if self._cache.owned(key, ObjectRef.of(job)) is not None:
-            return
-        try:
-            self._cache.put_owned(await self._cluster.create(JOB, job))
-        except AlreadyExists:
-            return
+    async def start(self, key: ModelKey, job: Body) -> str | None:
+        """Create a Job, and return its uid; that it exists already is well.
+
+        Returns:
+            None: it exists, and is not known here yet.
+        """
+        live = self._cache.owned(key, ObjectRef.of(job))
+        if live is None:
+            try:
+                live = await self._cluster.create(JOB, job)
+            except AlreadyExists:
+                return None
+            self._cache.put_owned(live)
+        uid: str = live["metadata"]["uid"]
+        return uid
 
     async def delete(self, key: ModelKey, body: Body) -> None:
         """Delete an object that lives."""

@@ -135,6 +135,7 @@ def training_memory(model: PredictionModel) -> TrainingMemory:
         stored.get("specHash"),
         stored.get("requested"),
         stored.get("offered"),
+        stored.get("requestedRun", {}).get("runId"),
     )
 
 
@@ -150,6 +151,11 @@ def last_finished_run(jobs: Iterable[Body]) -> FinishedRun | None:
     """Return the Job that ended last, if any did."""
     finished = [run for job in jobs if (run := _finished(job)) is not None]
     return max(finished, key=lambda run: run.ended, default=None)
+
+
+def finished_run(jobs: Iterable[Body], run_id: str) -> FinishedRun | None:
+    """Return this run's Job, if it ended and is still there."""
+    return last_finished_run(job for job in jobs if job["metadata"]["uid"] == run_id)
 
 
 def is_running(job: Body) -> bool:

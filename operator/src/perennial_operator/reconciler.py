@@ -73,7 +73,7 @@ class Reconciler:
         self._rollouts = Rollouts(
             cluster, cache, registry, predictors, self._trials, settings, registry_settings
         )
-        self._runs = RunReader(cluster, cache)
+        self._runs = RunReader(cluster, cache, registry)
 
     async def reconcile(self, key: ModelKey) -> float | None:
         """Bring the cluster to what the model's resource and its registry say.
@@ -134,12 +134,16 @@ class Reconciler:
                 removed = await self._settle(model, plan, registry)
                 judgement = told_of_trial(registry.judgement, plan.memory.trial_on)
                 await self._versions.mirror(model, judgement, removed, problems)
+        requested_run = None
+        with problems.of_cluster(), problems.of_registry():
+            requested_run = await self._runs.requested_run(model, registry, training.requested_run)
         with problems.of_cluster():
             if waiting := await self._runs.why_waiting(model):
                 problems.add(Trouble.RUN_WAITS, f"a run cannot start: {waiting}")
         state = ModelState(
             training=training,
             last_run=await self._runs.last_run(model, registry),
+            requested_run=requested_run,
             running=any(map(is_running, self._cache.owned_of_kind(model.key, JOB.name))),
             registry=registry,
             live=live_deployment(self._rollouts.deployment(model)),
@@ -177,7 +181,8 @@ class Reconciler:
             plan = _plan_training(model, memory, registry, source, rollout)
             if plan.cause is not None:
                 await self._applier.apply(model.key, self._shared(model), doubt=True)
-                await self._applier.start(model.key, build_job(model, self._settings, plan.cause))
+                job = build_job(model, self._settings, plan.cause)
+                return plan.started(await self._applier.start(model.key, job))
             return plan.memory
         return memory
 

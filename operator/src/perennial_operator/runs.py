@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
-from perennial_core.registry import RunOutcome
+from perennial_core.registry import Registry, Run, RunOutcome
 from perennial_core.report import timestamp
 from perennial_core.resource import PredictionModel
 from perennial_operator.cache import Cache
@@ -13,6 +14,7 @@ from perennial_operator.decide.training import LastRun
 from perennial_operator.kinds import JOB, Body
 from perennial_operator.observe import (
     FinishedRun,
+    finished_run,
     is_waiting,
     last_finished_run,
     pod_hindrance,
@@ -24,11 +26,12 @@ from perennial_operator.state import RegistryState
 
 
 class RunReader:
-    """Tells how the last run ended: as it recorded itself, or as Kubernetes saw it end."""
+    """Tells how runs ended: as they recorded themselves, or as Kubernetes saw them end."""
 
-    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+    def __init__(self, cluster: Cluster, cache: Cache, registry: Registry) -> None:
         self._cluster = cluster
         self._cache = cache
+        self._registry = registry
 
     async def last_run(
         self, model: PredictionModel, registry: RegistryState | None
@@ -43,6 +46,29 @@ class RunReader:
             return stored
         message = await self._why_failed(model, job)
         return LastRun(job.run_id, RunOutcome.FAILED, message, job.ended)
+
+    async def requested_run(
+        self, model: PredictionModel, registry: RegistryState | None, run_id: str | None
+    ) -> LastRun | None:
+        """Return how the run ended that a person asked for, whatever other runs did since.
+
+        Raises:
+            RegistryUnavailable: Redis does not answer.
+            RegistryRefused: Redis refuses.
+        """
+        stored = _stored_request(model)
+        if run_id is None or (stored is not None and stored.run_id == run_id):
+            return stored
+        jobs = self._cache.owned_of_kind(model.key, JOB.name)
+        job = finished_run(jobs, run_id)
+        runs = [] if registry is None else await self._registry.runs(model.key)
+        run = next((run for run in runs if run.run_id == run_id), None)
+        if run is not None and not (run.retryable and job is None and _is_among(jobs, run_id)):
+            return _ended(run)
+        if job is None or job.succeeded:
+            return None
+        message = await self._why_failed(model, job)
+        return LastRun(run_id, RunOutcome.FAILED, message, job.ended)
 
     async def _why_failed(self, model: PredictionModel, job: FinishedRun) -> str:
         runs, field = model.spec.runs, model.spec.runs_field
@@ -95,6 +121,21 @@ def stored_run(model: PredictionModel) -> LastRun | None:
 
 def _recorded(registry: RegistryState | None) -> LastRun | None:
     run = registry.snapshot.last_run if registry else None
-    if run is None:
-        return None
+    return None if run is None else _ended(run)
+
+
+def _ended(run: Run) -> LastRun:
     return LastRun(run.run_id, run.outcome, run.message, timestamp(run.ended))
+
+
+def _stored_request(model: PredictionModel) -> LastRun | None:
+    """Return how the run that was asked for ended, as the model's status remembers it."""
+    stored = (model.status.get("training") or {}).get("requestedRun", {})
+    if "outcome" not in stored:
+        return None
+    outcome = RunOutcome(stored["outcome"])
+    return LastRun(stored["runId"], outcome, stored.get("message", ""), stored["ended"])
+
+
+def _is_among(jobs: Collection[Body], run_id: str) -> bool:
+    return any(job["metadata"]["uid"] == run_id for job in jobs)

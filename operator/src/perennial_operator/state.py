@@ -93,5 +93,7 @@ class ModelState:
     """What went wrong on the way."""
     source: Source | None = None
     """Of a promotion; None where it is not looked at from here."""
+    requested_run: LastRun | None = None
+    """How the run ended that a person asked for last; None: it has not."""
     note: str | None = None
     """What a person should know of the runs to come."""

@@ -103,6 +103,9 @@ async def test_going_back_holding_and_letting_go_bear_the_name_of_who_did(
         ("Pinned", "version 3 was pinned by eve; version 2 served"),
         ("Unpinned", "version 3 was unpinned by eve; version 3 served"),
     }
+    posted, _ = await bench.cluster.list_all(EVENT, bench.namespace)
+    approved = [event["message"] for event in posted if event["reason"] == "Approved"]
+    assert sorted(text[:9] for text in approved) == ["version 1", "version 2", "version 3"]
 
 
 async def test_a_pin_without_a_name_is_somebodys(bench: Bench, three_versions: None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import command
 import kubectl
 import pytest
-from operator_bench import IDLE, Bench, Kubelet
+from operator_bench import IDLE, Bench, Kubelet, eventually
 from operator_models import Body
 
 MANUAL: Body = {**IDLE, "rollout": {"approval": "Manual"}}
@@ -52,6 +53,35 @@ async def test_what_serves_what_waits_and_what_differs(two_versions: str) -> Non
 
     differing = command.answer("diff", "points", "1", "2", *where)["differences"]
     assert "digest" in {item["field"] for item in differing}
+
+
+def pods(namespace: str) -> list[tuple[str, int | None, bool]]:
+    told = command.answer("status", "points", "-n", namespace)["pods"]
+    return [(pod["role"], pod.get("version"), pod["follows"]) for pod in told]
+
+
+async def test_pods_on_trial_are_told_apart(bench: Bench, kubelet: Kubelet) -> None:
+    step = {"weight": 50, "pauseSeconds": 600}
+    await bench.apply({**IDLE, "rollout": {"strategy": "Canary", "canary": {"steps": [step]}}})
+    await bench.publish()
+    await bench.until(serves(1), "version 1 serves")
+    await bench.publish()
+    await bench.until(lambda it: "trial" in it["status"]["rollout"], "version 2 is on trial")
+    await eventually(
+        lambda: asyncio.to_thread(pods, bench.namespace),
+        lambda found: set(found) == {("predictor", 1, False), ("canary", 2, False)},
+    )
+
+
+async def test_pods_that_follow_the_registry_have_the_version_that_serves(
+    bench: Bench, kubelet: Kubelet
+) -> None:
+    await bench.apply({**IDLE, "rollout": {"strategy": "HotSwap"}})
+    for number in (1, 2):
+        await bench.publish()
+        await bench.until(serves(number), f"version {number} serves")
+        await bench.settle()
+        assert pods(bench.namespace) == [("predictor", number, True)]
 
 
 async def test_without_the_right_to_the_registry_the_cluster_tells_what_it_can(

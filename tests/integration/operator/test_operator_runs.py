@@ -117,9 +117,56 @@ async def test_what_a_run_recorded_is_told(bench: Bench) -> None:
     assert "points.csv: no column y" in condition(model, "Ready")["message"]
 
 
-async def record(bench: Bench, outcome: RunOutcome, message: str, ended: str | None = None) -> None:
+def requested_run(model: Body) -> Body:
+    found: Body = model["status"]["training"]["requestedRun"]
+    return found
+
+
+async def test_the_run_that_a_person_asked_for_is_told_though_others_end_meanwhile(
+    bench: Bench,
+) -> None:
+    await bench.apply(IDLE)
+    await bench.settle()
+    await ask(bench, "now")
+    model = await bench.settle()
+    (job,) = await bench.owned(JOB)
+    own = job["metadata"]["uid"]
+    assert requested_run(model) == {"runId": own}
+
+    await record(bench, RunOutcome.FAILED, "another")
+    model = await bench.settle()
+    assert model["status"]["training"]["lastRun"] == "another"
+    assert requested_run(model) == {"runId": own}
+
+    await record(bench, RunOutcome.SKIPPED, "nothing new", run_id=own)
+    await record(bench, RunOutcome.FAILED, "a third")
+    model = await bench.settle()
+    assert model["status"]["training"]["lastRun"] == "a third"
+    assert requested_run(model)["outcome"] == "Skipped"
+    assert requested_run(model)["message"] == "nothing new"
+
+
+async def test_a_run_that_was_asked_for_and_cannot_tell_is_told_by_its_job(bench: Bench) -> None:
+    await bench.apply(merged(IDLE, training={"timeoutSeconds": 1, "retries": 0}))
+    await bench.settle()
+    await ask(bench, "now")
+    model = await bench.until(
+        lambda model: "outcome" in model["status"]["training"].get("requestedRun", {}),
+        "the run fails",
+    )
+    assert requested_run(model)["outcome"] == "Failed"
+    assert "spec.training.timeoutSeconds (1 s)" in requested_run(model)["message"]
+
+
+async def record(
+    bench: Bench,
+    outcome: RunOutcome,
+    message: str,
+    ended: str | None = None,
+    run_id: str | None = None,
+) -> None:
     body = {
-        "runId": message,
+        "runId": run_id or message,
         "outcome": outcome,
         "started": NOW,
         "ended": ended or NOW + timedelta(seconds=1),

@@ -9,7 +9,7 @@ import kubectl
 import pytest
 import yaml
 from chart_rendering import needs_helm
-from operator_bench import IDLE, Bench, Kubelet
+from operator_bench import IDLE, Bench, Kubelet, condition
 from operator_models import Body
 from prometheus_client import REGISTRY
 
@@ -102,6 +102,12 @@ async def test_a_version_waits_for_a_person_and_bears_their_name(
     assert await state(bench) == "AwaitingApproval"
     assert "serving" not in model["status"]
     assert awaiting(bench) == 1
+    command = f"`perennial approve points --version 1 -n {bench.namespace}` lets it serve"
+    assert condition(model, "Gated")["message"].endswith(command)
+    body = await version(bench)
+    assert body is not None
+    assert body["status"]["message"].endswith(command)
+    assert any(message.endswith(command) for _, message in await events(bench))
     decide(bench, "alice")
     await bench.until(serves(1), "version 1 serves")
     await bench.settle()

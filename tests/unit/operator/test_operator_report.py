@@ -285,9 +285,9 @@ def every_state() -> list[ModelState]:
         for phase, memory in itertools.product(Phase, memories)
     ]
     return [
-        ModelState(training, run, running, state, live, plan, problems)
+        ModelState(training, run, running, state, live, plan, problems, requested_run=run)
         for training, run, running, state, live, plan, problems in itertools.product(
-            [TrainingMemory(), TrainingMemory("hash", "asked")],
+            [TrainingMemory(), TrainingMemory("hash", "asked", requested_run="r9")],
             [None, PUBLISHED, FAILED],
             [True, False],
             [None, registry(target=None), registry(3), registry(3, 4, failed=True, problem="p")],
@@ -296,6 +296,18 @@ def every_state() -> list[ModelState]:
             [(), (REFUSED,)],
         )
     ]
+
+
+def test_the_run_that_was_asked_for_is_told_beside_the_one_that_ended_last() -> None:
+    asked = replace(SERVING, training=TrainingMemory("hash", "1", requested_run="r9"))
+    waiting = build_status(read_model(), asked, THEN)["training"]
+    assert (waiting["lastRun"], waiting["requestedRun"]) == ("r1", {"runId": "r9"})
+    own = LastRun("r9", RunOutcome.SKIPPED, "nothing new", THEN)
+    ended = build_status(read_model(), replace(asked, requested_run=own), THEN)["training"]
+    assert ended["outcome"] == "Published"
+    assert ended["requestedRun"] == {
+        **{"runId": "r9", "outcome": "Skipped", "message": "nothing new", "ended": THEN}
+    }
 
 
 def test_the_resource_s_schema_takes_every_status() -> None:

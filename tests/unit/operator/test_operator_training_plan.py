@@ -83,6 +83,15 @@ def test_a_person_starts_one_run_with_each_new_value(spec: Body) -> None:
     assert again != asked.cause
 
 
+def test_the_run_that_a_person_asked_for_is_remembered_until_they_ask_for_another() -> None:
+    asked = plan(memory=STARTED, requested="1").started("uid-1")
+    assert asked.requested_run == "uid-1"
+    changed = plan(OTHER_DATA, asked, requested="1").started("uid-2")
+    assert changed.requested_run == "uid-1"
+    unknown = plan(OTHER_DATA, changed, requested="2").started(None)
+    assert unknown.requested_run is None, "its Job was made before, and is not known"
+
+
 def test_removing_the_annotation_starts_none() -> None:
     asked = plan(memory=STARTED, requested="1")
 

@@ -36,6 +36,16 @@ class LatestStatus(VersionStatus):
     """Scores of the version on its holdout, by scikit-learn's scorer names."""
 
 
+class RequestedRunStatus(Part):
+    """The run that a person asked for last, and how it ended."""
+
+    run_id: str
+    outcome: Literal["Published", "Skipped", "Failed"] | None = None
+    """Absent: it has not ended."""
+    message: str | None = None
+    ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+
+
 class TrainingStatus(Part):
     """Which runs were started, and how the last one ended."""
 
@@ -43,6 +53,8 @@ class TrainingStatus(Part):
     """The training spec for which a run was last started at once."""
     requested: str | None = None
     """The last value of the annotation perennial.dev/train that was acted on."""
+    requested_run: RequestedRunStatus | None = None
+    """The run that it led to."""
     offered: str | None = None
     """The version of spec.promotion.from, and its digest, for which a run was last started, and
     over which version of its own."""

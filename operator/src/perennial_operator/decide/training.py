@@ -20,6 +20,8 @@ class TrainingMemory:
     offered: str | None = None
     """What the source of a promotion offered when a run was last started, and over which version
     of the model's own it was to be taken."""
+    requested_run: str | None = None
+    """The run that a person's last request led to."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,16 @@ class TrainingPlan:
     memory: TrainingMemory
     cause: str | None = None
     """Names the run: the same cause never starts two. None: start none."""
+    asked: bool = False
+    """Whether a person asked for the run."""
+
+    def started(self, run_id: str | None) -> TrainingMemory:
+        """Return what is to be remembered, with the run that was started.
+
+        Args:
+            run_id: None: it was started before, and is not known.
+        """
+        return replace(self.memory, requested_run=run_id) if self.asked else self.memory
 
 
 def plan_training(
@@ -94,9 +106,12 @@ def plan_training(
     held = runs.suspend or (source is not None and source.withheld is not None)
     this = f"{model.metadata.uid} {spec_hash}" + (f" {news}" if news else "")
     if asked or ((new or spec_hash != memory.spec_hash) and not held):
-        now = TrainingMemory(spec_hash, requested, news or memory.offered)
+        now = replace(
+            memory, spec_hash=spec_hash, requested=requested, offered=news or memory.offered
+        )
         after = last_run.run_id if last_run and (asked or news) else ""
-        return TrainingPlan(now, cause=f"{this} {model.metadata.generation} {requested} {after}")
+        cause = f"{this} {model.metadata.generation} {requested} {after}"
+        return TrainingPlan(now, cause, asked)
     offered = memory.offered if news else None  # what becomes news again is taken over again
     memory = replace(memory, requested=requested, offered=offered)
     if lost is not None and not held:

@@ -69,13 +69,24 @@ def _training(state: ModelState) -> Body:
     stored = {
         "specHash": state.training.spec_hash,
         "requested": state.training.requested,
+        "requestedRun": _requested_run(state),
         "offered": state.training.offered,
         "lastRun": run.run_id if run else None,
-        "outcome": str(run.outcome) if run else None,
-        "message": shortened(run.message) if run else None,
-        "ended": run.ended if run else None,
+        **_end(run),
     }
     return {name: value for name, value in stored.items() if value is not None}
+
+
+def _requested_run(state: ModelState) -> Body | None:
+    run_id = state.training.requested_run
+    return None if run_id is None else {"runId": run_id, **_end(state.requested_run)}
+
+
+def _end(run: LastRun | None) -> Body:
+    """Return how a run ended."""
+    if run is None:
+        return {}
+    return {"outcome": str(run.outcome), "message": shortened(run.message), "ended": run.ended}
 
 
 def _rollout(memory: RolloutMemory) -> Body | None:
