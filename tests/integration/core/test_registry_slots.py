@@ -91,7 +91,7 @@ async def monitored(settings: RegistrySettings, key: ModelKey) -> list[str]:
     ):
         used = Used(registry)
         await use_everything(used, key)
-        public = {name for name in vars(Registry) if not name.startswith("_")}
+        public = {name for name in dir(Registry) if not name.startswith("_")}
         assert used.names == public - {"from_settings"}
         await client.echo(end)
         connection: Any = monitor.connection
