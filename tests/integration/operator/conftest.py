@@ -101,10 +101,16 @@ def policy(alone: None) -> Iterator[None]:
     ]
     text = yaml.safe_dump_all(wanted)
     kubectl.kubectl("apply", "-f", "-", stdin=text)
-    for body in ANOTHERS_NAME:  # a policy is in force a little after it is stored
-        kubectl.until(partial(refusal, body), "denied request".__contains__, "it is refused")
-    yield
-    kubectl.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+    try:  # a policy is in force, and is no more, a little after that is stored
+        for body in ANOTHERS_NAME:
+            kubectl.until(partial(refusal, body), is_denied, "it is denied")
+        yield
+    finally:
+        kubectl.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+        for body in ANOTHERS_NAME:
+            kubectl.until(
+                partial(refusal, body), lambda text: not is_denied(text), "it is denied no more"
+            )
 
 
 ANOTHERS_NAME = (
@@ -131,6 +137,10 @@ def refusal(body: Body) -> str:
     except kubectl.CommandFailed as error:
         return str(error)
     return ""
+
+
+def is_denied(refusal: str) -> bool:
+    return "denied request" in refusal
 
 
 @pytest.fixture
