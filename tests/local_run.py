@@ -118,6 +118,10 @@ class LocalRun(AbstractContextManager["LocalRun"]):
         """Wait until this was printed so many times."""
         self._wait_until(lambda: self.output().count(text) >= times, f"prints {text!r}")
 
+    def is_at_work(self) -> None:
+        """Wait until commands find it."""
+        self._wait_until((self.state / "running.json").exists, "is at work")
+
     def serves(self, version: int) -> None:
         """Wait until this version answers."""
         self._wait_until(lambda: self.version() == version, f"serves version {version}")

@@ -52,6 +52,7 @@ def test_what_was_proved_elsewhere_is_gated_and_approved_by_the_models_own_rules
 ) -> None:
     model = production(rollout={"approval": "Manual"}, gate={"examples": [EXAMPLE]})
     with LocalRun(tmp_path, model) as run:
+        run.is_at_work()
         here = where(run)
         told = command.perennial("import", str(bundle), "prices", *here, "--wait")
         assert told.startswith(
@@ -82,6 +83,7 @@ def with_other_scores(bundle: Path, directory: Path) -> Path:
 def test_what_the_models_gate_refuses_never_serves(tmp_path: Path, bundle: Path) -> None:
     example = {**EXAMPLE, "expected": -1000.0}
     with LocalRun(tmp_path, production(gate={"examples": [example]})) as run:
+        run.is_at_work()
         ended = command.call("import", str(bundle), *where(run), "--wait")
         assert ended.code == 1
         assert "the gate failed: example 1 predicts 2" in ended.told

@@ -103,6 +103,7 @@ def test_a_person_says_by_command_which_version_is_taken_over(
     staged.generate("--seed", "1")
     with staged, taken:
         staged.prints("serving version 1 at")
+        taken.is_at_work()
         here = ("--local", str(taken.directory / "model.yaml"), "--directory", str(taken.state))
         told = command.perennial("promote", "points", *here, "--wait")
         assert "takes over version 1 of its source; Published: " in told
