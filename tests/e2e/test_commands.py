@@ -95,7 +95,7 @@ def test_a_version_is_promoted_by_command(served: str) -> None:
     assert "production takes over version 1 of its source; Published" in told
     kubectl.until(
         lambda: command.answer("status", "production", "-n", served),
-        lambda model: model["serving"] == 1,
+        lambda model: model.get("serving") == 1,
         "production serves what was promoted",
     )
     command.perennial("promote", "production", "--follow", "-n", served)
