@@ -1,0 +1,51 @@
+"""What a predictor needs not before its first answer is imported when it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from predictor_application import application
+from served_models import line
+
+SEEN = """
+import json, sys
+import perennial_predictor.main
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+LATER = {
+    "fastapi",
+    "grpc",
+    "kubernetes",
+    "pandas",
+    "prometheus_client",
+    "redis",
+    "sklearn",
+    "skops",
+}
+
+
+def test_what_the_first_answer_needs_not_is_not_imported() -> None:
+    command = [sys.executable, "-c", SEEN]
+    seen = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    imported = set(json.loads(seen))
+    assert "uvicorn" in imported
+    assert not imported & LATER
+
+
+async def test_who_asks_at_once_for_what_is_no_endpoint_shares_one_application_of_fastapi(
+    tmp_path: Path,
+) -> None:
+    stored = line(2.0)
+    app = application(stored.stored(), stored.served(), tmp_path / "bundle")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answers = await asyncio.gather(*(client.get(f"/nowhere/{n}") for n in range(5)))
+        assert [answer.status_code for answer in answers] == [404] * 5
+        made = await app._api()
+        assert (await client.get("/openapi.json")).status_code == 200
+        assert await app._api() is made
