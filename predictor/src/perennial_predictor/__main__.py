@@ -5,6 +5,7 @@ import gc
 gc.disable()  # while modules are imported there is nothing to free
 from perennial_predictor.main import main  # noqa: E402
 
+gc.freeze()  # nor in what they hold, which would be looked through twice before the first answer
 gc.enable()
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ import json, sys
 import perennial_predictor.main
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
+COLLECTED = """
+import gc
+import perennial_predictor.__main__
+print(gc.isenabled(), len(gc.get_objects()))
+"""
 LATER = {
     "fastapi",
     "grpc",
@@ -29,12 +34,21 @@ LATER = {
 }
 
 
+def output(program: str) -> str:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def test_what_the_first_answer_needs_not_is_not_imported() -> None:
-    command = [sys.executable, "-c", SEEN]
-    seen = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    imported = set(json.loads(seen))
+    imported = set(json.loads(output(SEEN)))
     assert "uvicorn" in imported
     assert not imported & LATER
+
+
+def test_what_is_imported_at_the_start_is_never_looked_through_for_garbage() -> None:
+    enabled, objects = output(COLLECTED).split()
+    assert enabled == "True"
+    assert int(objects) < 1000
 
 
 async def test_who_asks_at_once_for_what_is_no_endpoint_shares_one_application_of_fastapi(
