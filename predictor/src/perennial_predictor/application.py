@@ -125,8 +125,11 @@ class Application:
         return status
 
     async def _api(self) -> ASGIApp:
-        """Return the application of FastAPI, which is made in a thread, once."""
-        if self._making is None:
+        """Return the application of FastAPI, which is made in a thread, once.
+
+        Where that failed, for want of memory or of files, the next request tries again.
+        """
+        if self._making is None or _has_failed(self._making):
             self._making = asyncio.create_task(asyncio.to_thread(self._made_api))
         return await asyncio.shield(self._making)
 
@@ -139,6 +142,10 @@ class Application:
         """Return the headers that every answer bears."""
         stamps = [served.stamp] if served else []
         return [*stamps, CLOSE] if self._drain.under_way else stamps
+
+
+def _has_failed(making: asyncio.Task[ASGIApp]) -> bool:
+    return making.done() and (making.cancelled() or making.exception() is not None)
 
 
 def _answer_to(error: Exception, scope: Scope) -> Response:

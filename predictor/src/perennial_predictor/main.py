@@ -97,7 +97,7 @@ async def _serve(
         answered = routes(source.key.name, endpoints, v1, v2)
         make_api = partial(_api, source.key, answered, follower)
         application = Application(answered, make_api, follower, metrics, drain)
-        beside = await _beside(settings, source.key, follower, metrics, drain)
+        beside = await _beside(settings, source.key, follower, metrics, drain, mirror)
         following = asyncio.create_task(follower.run())
         _log.info("listening", address="{}:{}".format(*listener.getsockname()), model=model)
         server = DrainingServer(application, drain, settings.body_seconds, beside)
@@ -120,6 +120,7 @@ async def _beside(
     follower: Follower,
     metrics: Metrics,
     drain: Drain,
+    mirror: Mirror | None,
 ) -> RpcServer | None:
     """Return the server of gRPC, which answers from now on, where there is a port for it.
 
@@ -130,7 +131,7 @@ async def _beside(
         return None
     from perennial_predictor.rpc.server import RpcServer  # takes time and memory
 
-    server = RpcServer(settings.grpc_port, settings, key, follower, metrics, drain)
+    server = RpcServer(settings.grpc_port, settings, key, follower, metrics, drain, mirror)
     await server.start()
     _log.info("listening for gRPC", address=server.address)
     return server

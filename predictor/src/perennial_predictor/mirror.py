@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +25,7 @@ _MOST_UNDER_WAY = 32
 _PAUSE_SECONDS = 1.0
 """How long nothing is sent after nothing listened."""
 _INLINE_BYTES = 32 * 1024
-"""Longer answers are compared in a thread."""
+"""What is longer is made, and compared, in a thread."""
 
 
 class ShadowAway(Exception):
@@ -49,8 +50,10 @@ class Copy:
     """Path and query, as they were sent."""
     body: bytes
     answer: bytes
-    """The body of the answer that the client got."""
+    """What the client got, as JSON."""
     task: Task
+    json_size: int | None = None
+    """How many bytes of the body are JSON, where tensors follow as bytes; None: all."""
 
     @property
     def size(self) -> int:
@@ -64,6 +67,10 @@ class ShadowAnswer:
     version: str
     """Of its header X-Model-Version; "" without one."""
     body: bytes
+
+
+Make = Callable[[], Copy | None]
+"""Makes a copy, once the client has its answer; None where it could not be compared."""
 
 
 class Shadow(Protocol):
@@ -103,9 +110,35 @@ class Mirror:
         self, request: Request, body: bytes, answer: bytes, task: Task
     ) -> BackgroundTask | None:
         """Return what is to be done once a request has been answered."""
+        copy = _copy(request, body, answer, task)
+        return self.after_making(request, copy.size, lambda: copy)
+
+    def after_making(self, request: Request, size: int, make: Make) -> BackgroundTask | None:
+        """Return the same for a request whose copy is yet to be made.
+
+        Args:
+            request: Over HTTP; one that is a copy is not copied again.
+            size: How many bytes the copy takes, about.
+            make: Makes it.
+        """
         if any(name == MARK for name, _ in request.scope["headers"]):
             return None
-        return BackgroundTask(self._offer, _copy(request, body, answer, task))
+        return BackgroundTask(self._offer, size, make)
+
+    def offer(self, size: int, make: Make) -> None:
+        """Begin to make and send a copy, or drop it; takes no time in either case.
+
+        Args:
+            size: How many bytes the copy takes, about.
+            make: Makes it.
+        """
+        if not self._has_room(size) or time.monotonic() < self._quiet_until:
+            self._tally.dropped()
+            return
+        self._bytes += size
+        sending = asyncio.create_task(self._send(size, make))
+        self._under_way.add(sending)
+        sending.add_done_callback(self._under_way.discard)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -114,24 +147,19 @@ class Mirror:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._shadow.close()
 
-    async def _offer(self, copy: Copy) -> None:
-        """Begin to send a copy, or drop it; takes no time in either case."""
-        if not self._has_room(copy) or time.monotonic() < self._quiet_until:
-            self._tally.dropped()
-            return
-        self._bytes += copy.size
-        sending = asyncio.create_task(self._send(copy))
-        self._under_way.add(sending)
-        sending.add_done_callback(self._under_way.discard)
+    async def _offer(self, size: int, make: Make) -> None:
+        self.offer(size, make)  # what is no coroutine would be called in a thread
 
-    def _has_room(self, copy: Copy) -> bool:
+    def _has_room(self, size: int) -> bool:
         room = self._most_bytes - self._bytes
-        return len(self._under_way) < _MOST_UNDER_WAY and copy.size <= room
+        return len(self._under_way) < _MOST_UNDER_WAY and size <= room
 
-    async def _send(self, copy: Copy) -> None:
+    async def _send(self, size: int, make: Make) -> None:
         try:
-            await self._compare(copy, await self._shadow.ask(copy))
-            self._is_told = False
+            copy = make() if size <= _INLINE_BYTES else await asyncio.to_thread(make)
+            if copy is not None:
+                await self._compare(copy, await self._shadow.ask(copy))
+                self._is_told = False
         except ShadowAway as away:
             self._tally.failed()
             self._pause(str(away))
@@ -142,7 +170,7 @@ class Mirror:
             self._tally.failed()
             _log.exception("a copy for the shadow failed")
         finally:
-            self._bytes -= copy.size
+            self._bytes -= size
 
     async def _compare(self, copy: Copy, answer: ShadowAnswer) -> None:
         bodies = copy.task, copy.answer, answer.body

@@ -6,6 +6,7 @@ import aiohttp
 from yarl import URL
 
 from perennial_predictor.mirror import MARK, Copy, ShadowAnswer, ShadowAway, ShadowFailed
+from perennial_predictor.v2.body import JSON_SIZE
 
 _ANSWER_SECONDS = 10.0
 _CONNECT_SECONDS = 1.0
@@ -20,7 +21,6 @@ class ShadowClient:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/json", MARK.decode(): "copy"}
         self._session = _new_session()
 
     async def ask(self, copy: Copy) -> ShadowAnswer:
@@ -36,7 +36,7 @@ class ShadowClient:
                 copy.method,
                 URL(self._url + copy.target, encoded=True),
                 data=copy.body or None,
-                headers=self._headers,
+                headers=_headers(copy),
                 allow_redirects=False,
             ) as response:
                 version = response.headers.get("X-Model-Version", "")
@@ -62,6 +62,13 @@ class ShadowClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _headers(copy: Copy) -> dict[str, str]:
+    if copy.json_size is None:
+        return {"Content-Type": "application/json", MARK.decode(): "copy"}
+    size = {JSON_SIZE: str(copy.json_size)}
+    return {"Content-Type": "application/octet-stream", MARK.decode(): "copy", **size}
 
 
 def _new_session() -> aiohttp.ClientSession:

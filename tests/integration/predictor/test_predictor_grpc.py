@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +359,82 @@ def test_health_is_told(asked: Asked) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         asked.health.Check(HealthCheckRequest(service="other"))
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+NO_MESSAGES = {
+    "truncated": b"\x0a\x7fabc",
+    "of a huge length": b"\x0a\xff\xff\xff\xff\x07",
+    "with a length over 64 bits": b"\x0a" + b"\xff" * 10 + b"\x01",
+    "of a wire type that is none": b"\x0f\x01",
+    "with field 0": b"\x00\x01",
+    "with a group that does not end": b"\x0b" * 200,
+    "with a text that is not UTF-8": b"\x0a\x01\xff",
+}
+
+
+def ending(call: Callable[[], object]) -> tuple[grpc.StatusCode, str | None]:
+    """Return how a call ends that is refused."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    return raised.value.code(), raised.value.details()
+
+
+@pytest.mark.parametrize("message", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_what_is_no_message_is_refused_by_every_service(asked: Asked, message: bytes) -> None:
+    check: Any = asked.channel.unary_unary(CHECK)
+    watch: Any = asked.channel.unary_stream(WATCH)
+    reflect: Any = asked.channel.stream_stream(REFLECT)
+    for kind, call in (
+        ("inference.ModelInferRequest", lambda: asked.method(message, timeout=20)),
+        ("grpc.health.v1.HealthCheckRequest", lambda: check(message, timeout=20)),
+        ("grpc.health.v1.HealthCheckRequest", lambda: list(watch(message, timeout=20))),
+        (
+            "grpc.reflection.v1alpha.ServerReflectionRequest",
+            lambda: list(reflect(iter([b"\x3a\x00", message]), timeout=20)),
+        ),
+    ):
+        assert ending(call) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"The message is no {kind}.",
+        )
+    assert asked.health.Check(HealthCheckRequest()).status == HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize(
+    "path", ["/no.such.Service/Method", f"/{SERVICE}/Other", "/grpc.health.v1.Health/Other", "/"]
+)
+def test_a_method_that_is_none_is_not_implemented(asked: Asked, path: str) -> None:
+    method: Any = asked.channel.unary_unary(path)
+    code, _ = ending(lambda: method(WHOLE, timeout=20))
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_metadata_changes_nothing_unless_there_is_too_much(asked: Asked) -> None:
+    odd = (("a-bin", b"\xff\x00"), ("a", ""), ("a", "twice"), ("x-model-version", "9"))
+    assert asked.method(WHOLE, timeout=20, metadata=odd)
+    code, _ = ending(lambda: asked.method(WHOLE, timeout=20, metadata=(("a", "b" * 100_000),)))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert asked.method(WHOLE, timeout=20)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=st.binary(max_size=40))
+def test_any_bytes_to_health_and_reflection_are_the_clients_fault(
+    asked: Asked, message: bytes
+) -> None:
+    check: Any = asked.channel.unary_unary(CHECK)
+    reflect: Any = asked.channel.stream_stream(REFLECT)
+    for call in (
+        lambda: check(message, timeout=20),
+        lambda: list(reflect(iter([message]), timeout=20)),
+    ):
+        try:
+            call()
+        except grpc.RpcError as error:
+            assert error.code() in CLIENTS_FAULT  # noqa: PT017 most calls end well
 
 
 def test_nothing_is_ready_before_there_is_a_model(

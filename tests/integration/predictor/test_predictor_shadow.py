@@ -10,13 +10,18 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import tritonclient.grpc as triton_grpc
+import tritonclient.http as triton_http
 from bundled_predictor import bundled_predictor as predictor
 from predictor_process import PredictorProcess
 from prometheus_client.parser import text_string_to_metric_families
-from served_models import FittedModel, iris, line, plane
+from served_models import FittedModel, iris, line, mixed, plane
+from tritonclient.utils import InferenceServerException
 
 from perennial_cli.local.redis_server import free_port
 
@@ -87,21 +92,96 @@ def test_another_model_differs_and_by_how_much_is_told(
         assert measured(process, f"{difference}_count") == {("2",): 3}
 
 
-def test_requests_of_other_protocols_are_copied_as_json(
-    shadow: PredictorProcess, tmp_path: Path
-) -> None:
+def test_requests_of_other_protocols_are_copied(shadow: PredictorProcess, tmp_path: Path) -> None:
     tensor = {"name": "x", "datatype": "FP64", "shape": [2], "data": [10, -20]}
-    as_bytes = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
+    path = "/v2/models/model/versions/1/infer"
     with mirrored(tmp_path, line(2.0), shadow.url) as process:
         client = process.ready().client
-        client.post("/v2/models/model/infer", json=as_bytes).raise_for_status()
-        path = "/v2/models/model/versions/1/infer"
-        client.post(path, json={"inputs": [tensor]}).raise_for_status()
+        client.post(path, json={"inputs": [tensor]}).raise_for_status()  # the shadow is another
         client.post("/v2/models/model/infer", json={"inputs": [tensor]}).raise_for_status()
         client.post("/v1/models/model:predict", json={"instances": [[1]]}).raise_for_status()
         assert outcomes(process, 2) == {("different", "2"): 2}
         assert measured(process, "perennial_shadow_difference_sum") == {("2",): pytest.approx(31)}
-        assert measured(process, "perennial_predictions_total") == {(): 7}
+        assert measured(process, "perennial_predictions_total") == {(): 5}
+
+
+def columns(client: Any, model: FittedModel, rows: list[list[Any]]) -> list[Any]:
+    """Return tensors with bytes, one for each column; a number that is missing is NaN."""
+    given = []
+    for name, values in zip(model.rows.columns, zip(*rows, strict=True), strict=True):
+        array = np.array([np.nan if value is None else value for value in values])
+        texts = array.dtype.kind == "U"
+        data = np.array([text.encode() for text in values], object) if texts else array
+        datatype = {"U": "BYTES", "b": "BOOL", "i": "INT64", "f": "FP64"}[array.dtype.kind]
+        each = client.InferInput(name, [len(values)], datatype)
+        each.set_data_from_numpy(data)
+        given.append(each)
+    return given
+
+
+@pytest.mark.parametrize("model", [line(), iris(), mixed()], ids=["line", "iris", "mixed"])
+def test_tensors_as_bytes_are_copied_over_http(model: FittedModel, tmp_path: Path) -> None:
+    with (
+        predictor(tmp_path / "shadow", model, version=2) as shadow,
+        mirrored(tmp_path, model, shadow.ready().url) as process,
+        triton_http.InferenceServerClient(process.ready().url.removeprefix("http://")) as client,
+    ):
+        few = columns(triton_http, model, model.instances()[:2])
+        many = columns(triton_http, model, model.instances()[:2] * 4000)
+        for inputs in (few, many):
+            client.infer("model", inputs)
+        as_json = {"name": "input-0", "datatype": "FP64", "shape": [1, 1], "data": [1.0]}
+        wanted = [{"name": "y"}]
+        if len(model.rows.columns) == 1:  # bytes come back for JSON; one output is asked for
+            for more in ({"parameters": {"binary_data_output": True}}, {"outputs": wanted}):
+                process.client.post(
+                    "/v2/models/model/infer", json={"inputs": [as_json], **more}
+                ).raise_for_status()
+        expected = 4 if len(model.rows.columns) == 1 else 2
+        assert outcomes(process, expected) == {("same", "2"): expected}
+
+
+@pytest.mark.parametrize("model", [line(), iris(), mixed()], ids=["line", "iris", "mixed"])
+def test_calls_over_grpc_are_copied(model: FittedModel, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        predictor(tmp_path / "shadow", model, version=2) as shadow,
+        predictor(
+            tmp_path / "mirrored", model, shadow_url=shadow.ready().url, grpc_port=port
+        ) as process,
+        triton_grpc.InferenceServerClient(process.ready().grpc) as client,
+    ):
+        few = columns(triton_grpc, model, model.instances()[:2])
+        for inputs in (few, columns(triton_grpc, model, model.instances()[:2] * 4000)):
+            client.infer("model", inputs)
+        client.infer("model", few, model_version="1")  # the shadow is another
+        with pytest.raises(InferenceServerException):
+            client.infer("model", [])
+        assert outcomes(process, 2) == {("same", "2"): 2}
+        requests = measured(shadow, "perennial_requests_total")
+        assert requests["/v2/models/model/infer", "200"] == 2
+
+
+def test_a_call_over_grpc_differs_by_how_much_is_told_and_needs_no_shadow(
+    shadow: PredictorProcess, tmp_path: Path
+) -> None:
+    port = free_port()
+    directory = tmp_path / "mirrored"
+    given = columns(triton_grpc, line(), [[10.0], [-20.0]])
+    with (
+        predictor(directory, line(2.0), shadow_url=shadow.url, grpc_port=port) as process,
+        triton_grpc.InferenceServerClient(process.ready().grpc) as client,
+    ):
+        answer = client.infer("model", given)
+        assert answer.as_numpy("y") == pytest.approx([23, -37])
+        assert outcomes(process, 1) == {("different", "2"): 1}
+        assert measured(process, "perennial_shadow_difference_sum") == {("2",): pytest.approx(30)}
+        shadow.process.send_signal(signal.SIGSTOP)
+        for _ in range(40):
+            assert client.infer("model", given).as_numpy("y") == pytest.approx([23, -37])
+        found = measured(process, "perennial_shadow_answers_total")
+        shadow.process.send_signal(signal.SIGCONT)
+        assert found["dropped", ""] >= 40 - MOST_UNDER_WAY
 
 
 def test_only_predictions_for_programs_are_copied(shadow: PredictorProcess, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 from predictor_application import application
 from served_models import line
+from starlette.types import ASGIApp
 
 SEEN = """
 import json, sys
@@ -63,3 +64,24 @@ async def test_who_asks_at_once_for_what_is_no_endpoint_shares_one_application_o
         made = await app._api()
         assert (await client.get("/openapi.json")).status_code == 200
         assert await app._api() is made
+
+
+async def test_an_application_of_fastapi_that_could_not_be_made_is_made_by_a_later_request(
+    tmp_path: Path,
+) -> None:
+    stored = line(2.0)
+    app = application(stored.stored(), stored.served(), tmp_path / "bundle")
+    make = app._make_api
+    failures = iter([MemoryError()])
+
+    def makes_the_second_time() -> ASGIApp:
+        for failure in failures:
+            raise failure
+        return make()
+
+    app._make_api = makes_the_second_time
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        statuses = [(await client.get("/openapi.json")).status_code for _ in range(3)]
+        assert statuses == [500, 200, 200]
+        assert (await client.get("/healthz")).status_code == 200

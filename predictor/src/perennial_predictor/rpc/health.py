@@ -11,8 +11,11 @@ from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthServicer
+from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
+
+from perennial_predictor.rpc.reading import read_or_abort
+
+HEALTH = DESCRIPTOR.services_by_name["Health"].full_name
 
 _SERVING = HealthCheckResponse.SERVING
 _NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -22,7 +25,7 @@ _LOOK_SECONDS = 0.1
 """How often a change is looked for while somebody watches."""
 
 
-class Health(HealthServicer):
+class Health:
     """The health of the server as a whole ("") and of one service.
 
     The library's own remembers what it is told, and forgets all watchers when one of them leaves.
@@ -41,17 +44,28 @@ class Health(HealthServicer):
         """Let those that watch go."""
         self._ends = True
 
-    async def Check(  # noqa: N802 the protocol's name
-        self, request: HealthCheckRequest, context: ServicerContext[Any, Any]
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return what a server takes."""
+        written = HealthCheckResponse.SerializeToString
+        methods: dict[str, grpc.RpcMethodHandler[bytes, HealthCheckResponse]] = {
+            "Check": grpc.unary_unary_rpc_method_handler(self._check, response_serializer=written),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, response_serializer=written),
+        }
+        return grpc.method_handlers_generic_handler(HEALTH, methods)
+
+    async def _check(
+        self, message: bytes, context: ServicerContext[Any, Any]
     ) -> HealthCheckResponse:
+        request = await read_or_abort(HealthCheckRequest, message, context)
         status = self._status(request.service)
         if status == _UNKNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return HealthCheckResponse(status=status)
 
-    async def Watch(  # noqa: N802 the protocol's name
-        self, request: HealthCheckRequest, context: ServicerContext[Any, Any]
+    async def _watch(
+        self, message: bytes, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[HealthCheckResponse]:
+        request = await read_or_abort(HealthCheckRequest, message, context)
         told = None
         while not self._ends:
             status = self._status(request.service)

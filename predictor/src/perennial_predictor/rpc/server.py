@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import grpc.aio
 from grpc_health.v1 import health_pb2
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
@@ -13,12 +12,12 @@ from perennial_core.settings import PredictorSettings
 from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.mirror import Mirror
 from perennial_predictor.rpc.calls import Calls
-from perennial_predictor.rpc.health import Health
+from perennial_predictor.rpc.health import HEALTH, Health
 from perennial_predictor.rpc.open_inference_pb2 import DESCRIPTOR
+from perennial_predictor.rpc.reflection import REFLECTION, reflection_handler
 from perennial_predictor.rpc.service import SERVICE, InferenceService
-
-_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 class RpcServer:
@@ -31,6 +30,7 @@ class RpcServer:
         follower: Holds the version that serves.
         metrics: Count the calls.
         drain: Says whether the process is about to end.
+        mirror: Copies requests to a shadow.
 
     Raises:
         UserError: The address cannot be used.
@@ -44,14 +44,15 @@ class RpcServer:
         follower: Follower,
         metrics: Metrics,
         drain: Drain,
+        mirror: Mirror | None = None,
     ) -> None:
-        service = InferenceService(key, follower, drain)
+        service = InferenceService(key, follower, drain, mirror)
         calls = Calls(follower, metrics)
         self._health = Health(SERVICE, lambda: service.is_ready)
         self._server = grpc.aio.server(options=_options(settings.max_body_bytes))
-        self._server.add_generic_rpc_handlers([calls.handler(SERVICE, service.methods)])
-        add_HealthServicer_to_server(self._health, self._server)
-        _reflect(self._server)
+        self._server.add_generic_rpc_handlers(
+            [calls.handler(SERVICE, service.methods), self._health.handler(), _reflection()]
+        )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.address = f"{host}:{port}"
         self._bind()
@@ -82,10 +83,9 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     ]
 
 
-def _reflect(server: grpc.aio.Server) -> None:
-    """Let clients ask what the services look like."""
+def _reflection() -> grpc.GenericRpcHandler:
+    """Return what tells clients how the services look."""
     pool = DESCRIPTOR.pool
     for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         pool.AddSerializedFile(file.serialized_pb)
-    names = (SERVICE, _HEALTH, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server, pool)
+    return reflection_handler((SERVICE, HEALTH, REFLECTION), pool)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from functools import partial
 
 from perennial_core.identity import ModelKey
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
+from perennial_predictor.mirror import Mirror
 from perennial_predictor.rpc.calls import Answer
 from perennial_predictor.rpc.contents import add_outputs, input_tensors
 from perennial_predictor.rpc.open_inference_pb2 import (
@@ -31,18 +30,18 @@ from perennial_predictor.rpc.open_inference_pb2 import (
     ServerReadyRequest,
     ServerReadyResponse,
 )
+from perennial_predictor.rpc.reading import read
 from perennial_predictor.served import ServedVersion
+from perennial_predictor.v2.copied import copy_of
 from perennial_predictor.v2.messages import TensorMetadata
 from perennial_predictor.v2.metadata import server_metadata
-from perennial_predictor.v2.refusals import invalid, named, not_here
+from perennial_predictor.v2.refusals import named, not_here
 from perennial_predictor.v2.tensor import Tensor
 
 SERVICE = "inference.GRPCInferenceService"
 
 _INLINE_BYTES = 32 * 1024
 """Longer messages are read and written in a thread, so that other requests need not wait."""
-
-M = TypeVar("M", bound=Message)
 
 
 class InferenceService:
@@ -52,12 +51,16 @@ class InferenceService:
         key: The model.
         follower: Says whether it is ready.
         drain: Says whether the process is about to end.
+        mirror: Copies requests to a shadow.
     """
 
-    def __init__(self, key: ModelKey, follower: Follower, drain: Drain) -> None:
+    def __init__(
+        self, key: ModelKey, follower: Follower, drain: Drain, mirror: Mirror | None = None
+    ) -> None:
         self._key = key
         self._follower = follower
         self._drain = drain
+        self._mirror = mirror
 
     @property
     def methods(self) -> Mapping[str, Answer]:
@@ -75,29 +78,29 @@ class InferenceService:
         return self._follower.readiness(draining=self._drain.under_way).ready
 
     async def _server_live(self, message: bytes, _: ServedVersion | None) -> bytes:
-        _read(ServerLiveRequest, message)
+        read(ServerLiveRequest, message)
         return ServerLiveResponse(live=True).SerializeToString()
 
     async def _server_ready(self, message: bytes, _: ServedVersion | None) -> bytes:
-        _read(ServerReadyRequest, message)
+        read(ServerReadyRequest, message)
         return ServerReadyResponse(ready=self.is_ready).SerializeToString()
 
     async def _model_ready(self, message: bytes, served: ServedVersion | None) -> bytes:
-        request = _read(ModelReadyRequest, message)
+        request = read(ModelReadyRequest, message)
         self._check_name(request.name)
         if served is not None:
             self._asked(request.name, request.version, served)
         return ModelReadyResponse(ready=self.is_ready).SerializeToString()
 
     async def _server_metadata(self, message: bytes, _: ServedVersion | None) -> bytes:
-        _read(ServerMetadataRequest, message)
+        read(ServerMetadataRequest, message)
         metadata = server_metadata()
         return ServerMetadataResponse(
             name=metadata.name, version=metadata.version
         ).SerializeToString()
 
     async def _model_metadata(self, message: bytes, served: ServedVersion | None) -> bytes:
-        request = _read(ModelMetadataRequest, message)
+        request = read(ModelMetadataRequest, message)
         metadata = self._asked(request.name, request.version, served).metadata
         return ModelMetadataResponse(
             name=metadata.name,
@@ -108,15 +111,22 @@ class InferenceService:
         ).SerializeToString()
 
     async def _model_infer(self, message: bytes, served: ServedVersion | None) -> bytes:
-        request = _read(ModelInferRequest, message)
+        request = read(ModelInferRequest, message)
         asked = self._asked(request.model_name, request.model_version, served)
         wanted = [output.name for output in request.outputs]
         if len(message) <= _INLINE_BYTES:
-            outputs = await asked.infer(input_tensors(request), wanted)
-            return _answer(request, asked, outputs)
-        tensors = await asyncio.to_thread(input_tensors, request)
-        outputs = await asked.infer(tensors, wanted)
-        return await asyncio.to_thread(_answer, request, asked, outputs)
+            tensors = input_tensors(request)
+            outputs = await asked.infer(tensors, wanted)
+            answer = _answer(request, asked, outputs)
+        else:
+            tensors = await asyncio.to_thread(input_tensors, request)
+            outputs = await asked.infer(tensors, wanted)
+            answer = await asyncio.to_thread(_answer, request, asked, outputs)
+        if self._mirror is not None and not request.model_version:  # the shadow serves another
+            copied = partial(copy_of, asked.metadata, asked.manifest, tensors, outputs)
+            held = sum(tensor.values.nbytes for tensor in tensors)
+            self._mirror.offer(len(message) + held + len(answer), copied)
+        return answer
 
     def _asked(self, name: str, version: str, served: ServedVersion | None) -> ServedVersion:
         """Return the version that serves, which has to be the one that is asked for.
@@ -137,13 +147,6 @@ class InferenceService:
     def _check_name(self, name: str) -> None:
         if name != self._key.name:
             raise not_here(f"no model {named(name)} is here; {self._key.name!r} is")
-
-
-def _read(kind: type[M], message: bytes) -> M:
-    try:
-        return kind.FromString(message)
-    except DecodeError:
-        raise invalid(f"The message is no {kind.DESCRIPTOR.full_name}.") from None
 
 
 def _answer(request: ModelInferRequest, served: ServedVersion, outputs: Sequence[Tensor]) -> bytes:

@@ -68,6 +68,8 @@ class Body(msgspec.Struct, frozen=True):
     """How many bytes of it are JSON, where tensors follow as bytes."""
     is_partial: bool = False
     """Whether the client asked for some of the outputs only."""
+    outputs: Sequence[Tensor] = ()
+    """What stands in it."""
 
 
 def read(body: bytes, json_size: int | None) -> Asked:
@@ -122,8 +124,8 @@ def written(name: str, version: int, asked: Asked, outputs: Sequence[Tensor]) ->
     answer = InferResponse(name, str(version), messages, asked.id, asked.parameters)
     head = msgspec.json.encode(answer)
     if parts:
-        return Body(b"".join((head, *parts)), len(head))
-    return Body(head, is_partial=bool(asked.outputs))
+        return Body(b"".join((head, *parts)), len(head), outputs=outputs)
+    return Body(head, None, bool(asked.outputs), outputs)
 
 
 def _plainly_asked(body: bytes) -> Asked | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -10,16 +11,19 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
+from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.http_request import whole_body
 from perennial_predictor.json_answer import JsonAnswer
-from perennial_predictor.mirror import Mirror
+from perennial_predictor.mirror import Copy, Mirror
 from perennial_predictor.served import ServedVersion
-from perennial_predictor.v2.body import JSON_SIZE, Body
-from perennial_predictor.v2.messages import ModelReady, ServerLive, ServerReady
+from perennial_predictor.v2.body import JSON_SIZE, Body, read
+from perennial_predictor.v2.copied import copy_of
+from perennial_predictor.v2.messages import ModelMetadata, ModelReady, ServerLive, ServerReady
 from perennial_predictor.v2.metadata import server_metadata
 from perennial_predictor.v2.paths import VERSION
 from perennial_predictor.v2.refusals import invalid, not_here
+from perennial_predictor.v2.tensor import Tensor
 
 _JSON_SIZE = JSON_SIZE.lower().encode()
 _MOST_DIGITS = 15
@@ -77,19 +81,22 @@ class V2Endpoints:
         json_size = _json_size(request)
         content = await whole_body(request.scope, request.receive, self._max_body_bytes)
         body = await served.infer_body(content, json_size)
+        copied = self._copied(request, content, body)
         if body.json_size is not None:
             size = {JSON_SIZE: str(body.json_size)}
-            return Response(body.content, headers=size, media_type=_BYTES)
-        return JsonAnswer(body.content, background=self._copied(request, content, body))
+            return Response(body.content, headers=size, media_type=_BYTES, background=copied)
+        return JsonAnswer(body.content, background=copied)
 
     def _copied(self, request: Request, content: bytes, body: Body) -> BackgroundTask | None:
         """Return what gives the shadow its copy, where its answer could be compared."""
-        if self._mirror is None or body.is_partial or _json_size(request) is not None:
+        if self._mirror is None or VERSION in request.path_params:  # the shadow serves another
             return None
-        if VERSION in request.path_params:  # the shadow serves another
-            return None
-        task = self._served(request).manifest.task
-        return self._mirror.after(request, content, body.content, task)
+        served, json_size = self._served(request), _json_size(request)
+        is_plain = json_size is None and body.json_size is None and not body.is_partial
+        if is_plain:  # it is sent on as it came
+            return self._mirror.after(request, content, body.content, served.manifest.task)
+        copied = partial(_copy, served.metadata, served.manifest, content, json_size, body.outputs)
+        return self._mirror.after_making(request, len(content) + len(body.content), copied)
 
     def _asked(self, request: Request) -> ServedVersion:
         """Return the version that serves, which must be that of the path where it names one."""
@@ -100,6 +107,16 @@ class V2Endpoints:
                 f"version {asked!r} of {self._name!r} does not serve here; version {version} does"
             )
         return served
+
+
+def _copy(
+    metadata: ModelMetadata,
+    manifest: Manifest,
+    content: bytes,
+    json_size: int | None,
+    outputs: Sequence[Tensor],
+) -> Copy | None:
+    return copy_of(metadata, manifest, read(content, json_size).tensors, outputs)
 
 
 def _json_size(request: Request) -> int | None:
