@@ -62,7 +62,7 @@ from perennial_core.registry import Registry
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
 from perennial_operator.cluster import NotFound
-from perennial_operator.kinds import DEPLOYMENT, PREDICTION_MODEL, VERSION_LABEL, Kind
+from perennial_operator.kinds import DEPLOYMENT, LEASE, PREDICTION_MODEL, VERSION_LABEL, Kind
 
 SERVICE_CIDR = Kind("networking.k8s.io", "v1", "ServiceCIDR", "servicecidrs")
 NODE = Kind("", "v1", "Node", "nodes")
@@ -365,6 +365,18 @@ def operator_environment(namespace: str, redis: RegistrySettings, port: int) -> 
     }
 
 
+async def check_none_leads(cluster: CountingCluster) -> None:
+    """End the benchmark where another operator might watch the same models.
+
+    It has another registry, so that both would write all that they own anew, again and again.
+    """
+    leases, _ = await cluster.list_all(LEASE, selector="app.kubernetes.io/name=perennial-operator")
+    for lease in leases:
+        if lease["spec"].get("holderIdentity"):
+            namespace = lease["metadata"]["namespace"]
+            sys.exit(f"an operator leads in namespace {namespace}: scale its Deployment to 0 first")
+
+
 async def run(given: argparse.Namespace, redis: RegistrySettings) -> None:
     mark, port = uuid.uuid4().hex[:8], free_port()
     await config.load_kube_config()
@@ -374,6 +386,7 @@ async def run(given: argparse.Namespace, redis: RegistrySettings) -> None:
         CountingCluster(client.ApiClient()) as cluster,
         Registry.from_settings(redis) as registry,
     ):
+        await check_none_leads(cluster)
         with pretended_nodes(given.kwok, mark):
             async with prepared(cluster, mark, given.models, given.service_cidr) as namespace:
                 operator = Operator(operator_environment(namespace, redis, port), port)
