@@ -11,8 +11,9 @@ from prometheus_client.samples import Sample
 
 from perennial_core.identity import Digest, Version
 
-ROUTES = frozenset({"/", "/predict", "/inference.GRPCInferenceService/ModelInfer"})
-"""Where predictions are asked for."""
+_ROUTES = frozenset({"/", "/predict"})
+_PROTOCOLS = ("/infer", ":predict", "/ModelInfer")
+"""How the routes of the Open Inference Protocol, KServe V1 and gRPC end, which name the model."""
 
 _CLIENT_GONE = 499
 
@@ -60,7 +61,7 @@ def read_report(name: str, uid: str, exposition: str) -> PodReport:
         for sample in family.samples:
             samples[sample.name].append(sample)
     info = next((sample.labels for sample in samples["perennial_model_info"]), {})
-    answers = [s for s in samples["perennial_requests_total"] if s.labels["route"] in ROUTES]
+    answers = list(filter(_asks_to_predict, samples["perennial_requests_total"]))
     return PodReport(
         name=name,
         uid=uid,
@@ -78,6 +79,11 @@ def read_report(name: str, uid: str, exposition: str) -> PodReport:
     )
 
 
+def _asks_to_predict(sample: Sample) -> bool:
+    route = sample.labels["route"]
+    return route in _ROUTES or route.endswith(_PROTOCOLS)
+
+
 def _total(samples: Iterable[Sample]) -> float:
     return sum(sample.value for sample in samples)
 
@@ -90,9 +96,8 @@ def _is_error(answers: Sample) -> bool:
 def _latency(buckets: Iterable[Sample]) -> tuple[tuple[float, int], ...]:
     """Return the buckets of all routes together; the counts are cumulative, so their sums are."""
     counts: dict[float, int] = defaultdict(int)
-    for bucket in buckets:
-        if bucket.labels["route"] in ROUTES:
-            counts[float(bucket.labels["le"])] += int(bucket.value)
+    for bucket in filter(_asks_to_predict, buckets):
+        counts[float(bucket.labels["le"])] += int(bucket.value)
     return tuple(sorted(counts.items()))
 
 

@@ -10,7 +10,9 @@ from served_models import FittedModel, iris, line
 from perennial_operator.pod_report import PodReport, read_report
 from perennial_predictor.exposition import text_of
 from perennial_predictor.metrics import Metrics
+from perennial_predictor.rpc.service import SERVICE
 from perennial_predictor.served import ServedVersion
+from perennial_predictor.v2.paths import model_path, version_path
 
 
 def serving(model: FittedModel, version: int = 7) -> tuple[Metrics, ServedVersion]:
@@ -55,6 +57,33 @@ def test_only_requests_for_predictions_count_and_a_client_that_left_is_no_error(
     report = said(metrics)
 
     assert (report.requests, report.errors) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        f"{model_path('points')}/infer",
+        f"{version_path('points')}/infer",
+        "/v1/models/points:predict",
+        f"/{SERVICE}/ModelInfer",
+    ],
+)
+def test_so_do_requests_by_the_protocols(route: str) -> None:
+    metrics, _ = serving(line())
+    for status in (200, 400):
+        metrics.answered(route, status, 0.01)
+
+    report = said(metrics)
+
+    assert (report.requests, report.errors, dict(report.latency)[math.inf]) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("path", ["", "/ready"])
+def test_questions_about_the_model_do_not(path: str) -> None:
+    metrics, _ = serving(line())
+    metrics.answered(f"{model_path('points')}{path}", 200, 0.01)
+
+    assert said(metrics).requests == 0
 
 
 def test_latencies_of_both_routes_are_counted_together() -> None:
