@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import reprlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,13 +17,14 @@ import orjson
 from msgspec import UNSET
 
 from perennial_core.artifact.model import Array
+from perennial_predictor.many_numbers import NOT_PLAIN, numbers_of, root_of
 from perennial_predictor.v2.elements import from_bytes, from_json, to_bytes
 from perennial_predictor.v2.messages import (
     InferRequest,
     InferResponse,
     Parameters,
-    PlainInput,
     PlainRequest,
+    PlainTensor,
     RequestInput,
     ResponseOutput,
 )
@@ -82,7 +83,7 @@ def read(body: bytes, json_size: int | None) -> Asked:
     Raises:
         Problem: It is not what the protocol says; the text names the input.
     """
-    if json_size is None and len(body) <= _FEW_BYTES and (asked := _plainly_asked(body)):
+    if json_size is None and (asked := _plainly_asked(body)):
         return asked
     if json_size is not None and json_size > len(body):
         raise invalid(f"{JSON_SIZE}: {json_size}; the body has {len(body)} bytes")
@@ -137,14 +138,48 @@ def _plainly_asked(body: bytes) -> Asked | None:
         Problem: Shape and number of values do not agree.
     """
     try:
+        if len(body) > _FEW_BYTES:
+            return _plainly_asked_for_many(body)
         request = _plain_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *NOT_PLAIN):
         return None
-    return Asked([_plain_tensor(each) for each in request.inputs], id=request.id)
+    return Asked(
+        [_plain_tensor(each, np.frombuffer(array("d", each.data))) for each in request.inputs],
+        id=request.id,
+    )
 
 
-def _plain_tensor(each: PlainInput) -> Tensor:
-    return input_tensor(each.name, each.datatype, each.shape, np.frombuffer(array("d", each.data)))
+def _plainly_asked_for_many(body: bytes) -> Asked | None:
+    """Return the same of a long body. Its objects have as many keys as are asked for: none twice.
+
+    Raises:
+        NOT_PLAIN: It is another.
+    """
+    if b"FP64" not in body:
+        return None
+    root = root_of(body)
+    inputs, name = root["inputs"], root.get("id")
+    lists = 1 + 2 * len(inputs)  # theirs, and of each its shape and its data
+    if len(inputs) == 0 or len(root) != 1 + ("id" in root) or body.count(b"[") != lists:
+        return None
+    tensors = [_plain_tensor(_described(each), numbers_of(each["data"])) for each in inputs]
+    return Asked(tensors, id=msgspec.convert(name, str | None))
+
+
+def _described(each: Mapping[str, Any]) -> PlainTensor:
+    """Return what an input says of its data.
+
+    Raises:
+        NOT_PLAIN: It says more or less.
+    """
+    if len(each) != 4:
+        raise KeyError
+    described = {name: each[name] for name in ("name", "datatype")}
+    return msgspec.convert({**described, "shape": each["shape"].as_list()}, PlainTensor)
+
+
+def _plain_tensor(each: PlainTensor, values: Array) -> Tensor:
+    return input_tensor(each.name, each.datatype, each.shape, values)
 
 
 def _decoded(text: bytes) -> InferRequest:

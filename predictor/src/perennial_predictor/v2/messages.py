@@ -29,12 +29,17 @@ class RequestInput(msgspec.Struct):
     data: Any = UNSET
 
 
-class PlainInput(msgspec.Struct, forbid_unknown_fields=True):
-    """An input of which nothing is said that need not be, and the data are a flat list."""
+class PlainTensor(msgspec.Struct, forbid_unknown_fields=True):
+    """An input of which nothing is said that need not be, but for its data."""
 
     name: str
     shape: _Shape
     datatype: Literal["FP64"]
+
+
+class PlainInput(PlainTensor):
+    """The same with its data, which are a flat list."""
+
     data: list[float]
 
 
