@@ -36,7 +36,11 @@ class Record(BaseModel):
     """A part of a stored record: immutable, camelCase in JSON, unknown fields passed over."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        defer_build=True,
     )
 
     def to_bytes(self) -> bytes:

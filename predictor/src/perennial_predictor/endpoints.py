@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.background import BackgroundTask
@@ -10,17 +11,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from perennial_core.settings import PredictorSettings
-from perennial_predictor import metrics, page, problems
+from perennial_predictor import metrics, problems
 from perennial_predictor.answers import Health, how_to_ask
 from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
 from perennial_predictor.http_request import json_body, prefers_html
 from perennial_predictor.instances import QUERY_NAME
 from perennial_predictor.json_answer import JsonAnswer
-from perennial_predictor.mirror import Mirror
 from perennial_predictor.prediction import PredictionAnswer
 from perennial_predictor.problems import Problem
 from perennial_predictor.served import SERVED, ServedVersion
+
+if TYPE_CHECKING:
+    from perennial_predictor.mirror import Mirror
 
 _JSON = "application/json"
 _INDEX_HEADERS = [(b"cache-control", b"no-store"), (b"vary", b"Accept")]
@@ -61,6 +64,8 @@ class Endpoints:
         return JsonAnswer(body, _INDEX_HEADERS, copied)
 
     async def _page(self, request: Request) -> Response:
+        from perennial_predictor import page  # takes time, and only people need it
+
         answer, problem = None, None
         try:
             answer = await _answer_to_query(self.served(request), request)

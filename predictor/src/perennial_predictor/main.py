@@ -24,10 +24,8 @@ from perennial_predictor.drain import Drain
 from perennial_predictor.endpoints import Endpoints
 from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
-from perennial_predictor.mirror import Mirror
 from perennial_predictor.routes import Route, routes
 from perennial_predictor.serve import DrainingServer, listening_socket
-from perennial_predictor.shadow_tally import ShadowTally
 from perennial_predictor.source import VersionSource
 from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2.endpoints import V2Endpoints
@@ -35,6 +33,7 @@ from perennial_predictor.v2.endpoints import V2Endpoints
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from perennial_predictor.mirror import Mirror
     from perennial_predictor.registry_source import RegistrySource
     from perennial_predictor.rpc.server import RpcServer
 
@@ -141,7 +140,9 @@ def _mirror(settings: PredictorSettings, metrics: Metrics) -> Mirror | None:
     """Return what copies requests, where there is a shadow to get them."""
     if settings.shadow_url is None:
         return None
-    from perennial_predictor.shadow_client import ShadowClient  # takes time and memory
+    from perennial_predictor.mirror import Mirror  # takes time and memory
+    from perennial_predictor.shadow_client import ShadowClient
+    from perennial_predictor.shadow_tally import ShadowTally
 
     tally = ShadowTally()
     metrics.add(tally)

@@ -15,15 +15,20 @@ from starlette.types import ASGIApp
 
 SEEN = """
 import json, sys
-import perennial_predictor.main
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+import perennial_predictor.__main__
+print(json.dumps(sorted(sys.modules)))
 """
+SEEN_WITH_A_REGISTRY = f"import perennial_predictor.registry_source\n{SEEN}"
 COLLECTED = """
 import gc
 import perennial_predictor.__main__
 print(gc.isenabled(), len(gc.get_objects()))
 """
 LATER = {
+    "importlib.metadata",
+    "perennial_core.resource",
+    "perennial_predictor.mirror",
+    "perennial_predictor.page",
     "fastapi",
     "grpc",
     "kubernetes",
@@ -44,6 +49,11 @@ def test_what_the_first_answer_needs_not_is_not_imported() -> None:
     imported = set(json.loads(output(SEEN)))
     assert "uvicorn" in imported
     assert not imported & LATER
+
+
+def test_what_reads_the_registry_needs_not_the_types_of_the_resource() -> None:
+    imported = set(json.loads(output(SEEN_WITH_A_REGISTRY)))
+    assert imported & LATER <= {"importlib.metadata", "redis"}  # the latter imports the former
 
 
 def test_what_is_imported_at_the_start_is_never_looked_through_for_garbage() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from importlib import resources
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from perennial_core.identity import Digest, ModelKey, Version, digest_of
 from perennial_core.manifest import Decision, Manifest
@@ -14,15 +14,10 @@ from perennial_core.registry.connection import translated_errors
 from perennial_core.registry.errors import ArtifactCorrupt, VersionNotFound
 from perennial_core.registry.hints import Hints
 from perennial_core.registry.keys import ModelKeys
-from perennial_core.registry.records import (
-    Allowed,
-    Event,
-    Failure,
-    Run,
-    Serving,
-    Snapshot,
-    read,
-)
+from perennial_core.registry.records import Event, Failure, Run, Serving, Snapshot, read
+
+if TYPE_CHECKING:
+    from perennial_core.resource.promotion import PromotionTarget
 
 RUNS_KEPT = 100
 
@@ -139,7 +134,7 @@ class Reading:
                 for version, failure in _pairs(failures).items()
             },
             last_run=_to_run(_pairs(runs[0][1]), keys) if runs else None,
-            allowed=() if allowed is None else tuple(read(Allowed, allowed, keys.allowed).to),
+            allowed=() if allowed is None else _to_targets(allowed, keys),
         )
 
     async def serving(self, key: ModelKey) -> Serving | None:
@@ -171,6 +166,12 @@ class Reading:
 def script(client: Any, name: str) -> Any:
     """Return a Lua script of this package, ready to run."""
     return client.register_script(resources.files(__package__).joinpath(name).read_text())
+
+
+def _to_targets(text: bytes, keys: ModelKeys) -> tuple[PromotionTarget, ...]:
+    from perennial_core.registry.allowed import Allowed  # takes time; a predictor needs none
+
+    return tuple(read(Allowed, text, keys.allowed).to)
 
 
 def _to_run(fields: dict[bytes, bytes], keys: ModelKeys) -> Run:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,8 +14,10 @@ from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.manifest import Decision, Record
 from perennial_core.registry.errors import RegistryRefused
-from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.validation import describe
+
+if TYPE_CHECKING:
+    from perennial_core.resource.promotion import PromotionTarget
 
 
 class Serving(Record):
@@ -56,15 +58,6 @@ class Failure(Record):
     at: datetime
     generation: int = 0
     """The resource's generation at that time: a later one that pins the version tries it again."""
-
-
-class Allowed(Record):
-    """Who may take a model's versions over.
-
-    What this release does not know is refused, not passed over: it may narrow what is allowed.
-    """
-
-    to: list[PromotionTarget]
 
 
 class EventKind(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from perennial_core.identity import ModelKey, Version
 from perennial_core.manifest import Decision
@@ -17,10 +17,12 @@ from perennial_core.registry.errors import NotApproved, RegistryUnavailable, Ver
 from perennial_core.registry.keys import ModelKeys
 from perennial_core.registry.publishing import ATTEMPTS, Publishing
 from perennial_core.registry.reading import script
-from perennial_core.registry.records import Allowed, EventKind, Failure, Serving, read
+from perennial_core.registry.records import EventKind, Failure, Serving, read
 from perennial_core.registry.retention import expired, orphans
-from perennial_core.resource.promotion import PromotionTarget
 from perennial_core.settings import RegistrySettings
+
+if TYPE_CHECKING:
+    from perennial_core.resource.promotion import PromotionTarget
 
 
 class Registry(Publishing):
@@ -82,6 +84,8 @@ class Registry(Publishing):
 
     async def allow(self, key: ModelKey, targets: Sequence[PromotionTarget]) -> None:
         """Say who may take the model's versions over, be it from another cluster."""
+        from perennial_core.registry.allowed import Allowed  # takes time; a predictor needs none
+
         keys = ModelKeys(key)
         with translated_errors():
             if targets:

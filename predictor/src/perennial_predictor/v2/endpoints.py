@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.background import BackgroundTask
@@ -15,15 +16,16 @@ from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.http_request import whole_body
 from perennial_predictor.json_answer import JsonAnswer
-from perennial_predictor.mirror import Copy, Mirror
 from perennial_predictor.served import ServedVersion
 from perennial_predictor.v2.body import JSON_SIZE, Body, read
-from perennial_predictor.v2.copied import copy_of
 from perennial_predictor.v2.messages import ModelMetadata, ModelReady, ServerLive, ServerReady
 from perennial_predictor.v2.metadata import server_metadata
 from perennial_predictor.v2.paths import VERSION
 from perennial_predictor.v2.refusals import invalid, not_here
 from perennial_predictor.v2.tensor import Tensor
+
+if TYPE_CHECKING:
+    from perennial_predictor.mirror import Copy, Mirror
 
 _JSON_SIZE = JSON_SIZE.lower().encode()
 _MOST_DIGITS = 15
@@ -116,6 +118,8 @@ def _copy(
     json_size: int | None,
     outputs: Sequence[Tensor],
 ) -> Copy | None:
+    from perennial_predictor.v2.copied import copy_of  # takes time, and needs a mirror
+
     return copy_of(metadata, manifest, read(content, json_size).tensors, outputs)
 
 

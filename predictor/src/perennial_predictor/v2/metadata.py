@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from perennial_core.identity import ModelKey
 from perennial_core.manifest import ArtifactFormat, Manifest
 from perennial_predictor.v2.messages import ModelMetadata, ServerMetadata, TensorMetadata
@@ -16,6 +14,8 @@ _ANY = -1
 
 
 def server_metadata() -> ServerMetadata:
+    from importlib.metadata import version  # takes time
+
     return ServerMetadata("perennial", version("perennial-predictor"), ["binary_tensor_data"])
 
 
