@@ -18,6 +18,7 @@ from models import Model
 from server import SERVER_CORE, Server
 
 from perennial_cli.local.redis_server import free_port
+from perennial_core.settings import PredictorSettings, environment
 from perennial_predictor.v2.tensor import DTYPES
 
 HERE = Path(__file__).parent
@@ -114,10 +115,12 @@ def perennial(
     request: Request,
     name: str = PERENNIAL,
     cores: Sequence[int] = (SERVER_CORE,),
+    workers: int = 1,
 ) -> Contestant:
-    environment = {"PERENNIAL_BUNDLE": str(task.model.bundle), "PERENNIAL_PORT": "{port}"}
+    settings = PredictorSettings(bundle=task.model.bundle, workers=workers)
+    variables = {**environment(settings), "PERENNIAL_PORT": "{port}"}
     command = [sys.executable, "-m", "perennial_predictor"]
-    return Contestant(Server(name, command, task.log(name), environment, cores), request)
+    return Contestant(Server(name, command, task.log(name), variables, cores), request)
 
 
 def fastapi_app(task: Task, request: Request) -> Contestant:

@@ -2,10 +2,11 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/cores.py [--rounds N] [--seconds S]
 
-The same predictor on one CPU and on two, for one row of a cheap model and for a hundred rows, as
-bytes, of costly ones, which are predicted in threads. The load generator needs some of the second
-CPU: little where answers are costly, nearly all of it where they are cheap. For each it also prints
-how many threads took part in the predictions, beside that of the event loop: no more than CPUs.
+The same predictor on one CPU and on two: for a cheap model one row, and a hundred rows as JSON,
+which two processes answer; for costly ones a hundred rows as bytes, which are predicted in threads.
+The load generator needs some of the second CPU: little where answers are costly, most of it where
+they are cheap. For each it also prints how many threads of the first process took part in the
+predictions, beside that of the event loop: no more than CPUs.
 """
 
 from __future__ import annotations
@@ -27,24 +28,31 @@ _SHARE = 0.05
 
 
 def main(directory: Path, options: Options) -> list[Group]:
-    cheap = Task(make("linear", directory), directory)
+    linear = make("linear", directory)
+    cheap = [Task(linear, directory, rows) for rows in (1, ROWS)]
     costly = [Task(make(name, directory), directory, ROWS) for name in ("large_forest", "kernel")]
-    asked = [(cheap, cheap.instances), *((task, task.binary("model", "FP64")) for task in costly)]
-    return [compared(task, request, options) for task, request in asked]
+    groups = [compared(task, task.instances, options, by_processes=True) for task in cheap]
+    return groups + [
+        compared(task, task.binary("model", "FP64"), options, by_processes=False) for task in costly
+    ]
 
 
-def compared(task: Task, request: Request, options: Options) -> Group:
-    contestants = [on(cpus, task, request) for cpus in (1, 2)[: len(CORES)]]
+def compared(task: Task, request: Request, options: Options, *, by_processes: bool) -> Group:
+    contestants = [
+        perennial(
+            task,
+            request,
+            f"{PERENNIAL}, CPUs: {cpus}",
+            CORES[-cpus:],
+            workers=cpus if by_processes else 1,
+        )
+        for cpus in (1, 2)[: len(CORES)]
+    ]
     title = f"{task.rows:,} row{'s' if task.rows > 1 else ''}, {task.model.name}"
     group = compare(title, contestants, options, CONNECTIONS)
     for contestant in contestants:
         print(f"{contestant.server.name:32} {predicting(contestant, options)} threads predict")
     return group
-
-
-def on(cpus: int, task: Task, request: Request) -> Contestant:
-    """Return the predictor with so many CPUs."""
-    return perennial(task, request, f"{PERENNIAL}, CPUs: {cpus}", CORES[-cpus:])
 
 
 def predicting(contestant: Contestant, options: Options) -> int:

@@ -37,7 +37,12 @@ class PredictorProcess(AbstractContextManager["PredictorProcess"]):
         self.grpc = f"127.0.0.1:{settings.get('grpc_port')}"
         self.cache = directory / "cache"
         self._log_file = directory / "predictor.log"
-        given = {"host": "127.0.0.1", "port": self.port, "cache_directory": self.cache}
+        given = {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "cache_directory": self.cache,
+            "workers": 1,
+        }
         own = PredictorSettings(**{**given, **settings})
         self._environment = os.environ | environment(own) | environment(registry)
 

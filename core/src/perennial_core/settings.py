@@ -150,6 +150,9 @@ class PredictorSettings(Settings):
     """A body of which nothing more arrives for so long is given up."""
     max_instances: int = 100_000
     """Requests with more instances are refused."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """How many processes answer; absent: for a quick model as many as the container's limits have
+    whole CPUs, and memory for, else one."""
     threads: int = 1
     """How many threads one prediction uses; 1 is best for single rows."""
     trusted_types: Names = []

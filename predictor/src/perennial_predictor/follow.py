@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,6 +14,8 @@ from perennial_core.errors import Outage, PerennialError, UserError
 from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
+from perennial_predictor.cost import Cost
+from perennial_predictor.cpus import a_thread_for_each_cpu
 from perennial_predictor.memory import return_freed, settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness, readiness
@@ -49,7 +51,11 @@ class Follower:
     """
 
     def __init__(
-        self, settings: PredictorSettings, source: VersionSource, metrics: Metrics
+        self,
+        settings: PredictorSettings,
+        source: VersionSource,
+        metrics: Metrics,
+        threads_for: Callable[[Cost], int] = a_thread_for_each_cpu,
     ) -> None:
         self.current: ServedVersion | None = None
         """Answers the requests. Replaced by one assignment, so each request meets one version."""
@@ -59,6 +65,9 @@ class Follower:
         self._settings = settings
         self._source = source
         self._metrics = metrics
+        self._threads_for = threads_for
+        self.began = asyncio.Event()
+        """Set once a version serves."""
         self._refusal: _Refusal | None = None
         self._outages = 0
         self._hint = asyncio.Event()
@@ -132,12 +141,13 @@ class Follower:
             _log.warning("copy not usable", error=str(failure))
 
     async def _swap_to(self, stored: StoredVersion) -> None:
-        served = await asyncio.to_thread(load, stored, self._settings)
+        served = await asyncio.to_thread(load, stored, self._settings, self._threads_for)
         swaps = self.current is not None
         if not swaps:
             settle()
         self.current = served
         self._metrics.serves(served, swapped=swaps)
+        self.began.set()
         _log.info(
             "serving",
             model=served.manifest.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from perennial_core.manifest import Manifest
@@ -40,10 +40,15 @@ class Metrics:
         self._predicted: Tally | None = None
         self._beside: list[Measured] = []
         self._text: Callable[[], bytes] | None = None
+        self._joined: Callable[[bytes], Awaitable[bytes]] | None = None
 
     def add(self, measured: Measured) -> None:
         """Expose what this has counted too."""
         self._beside.append(measured)
+
+    def join(self, joined: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Expose from now on what is made of the text of this process and those of others."""
+        self._joined = joined
 
     def serves(self, served: ServedVersion, *, swapped: bool) -> None:
         """A version serves from now on; ``swapped`` when it took over from another."""
@@ -69,7 +74,8 @@ class Metrics:
         """Return all measurements in Prometheus' text format."""
         if self._text is None:
             self._text = await asyncio.to_thread(_text_of, self)
-        return self._text()
+        own = self._text()
+        return own if self._joined is None else await self._joined(own)
 
 
 def _text_of(metrics: Metrics) -> Callable[[], bytes]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 import uvicorn
@@ -25,9 +25,6 @@ from perennial_core.errors import UserError
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
 from perennial_predictor.exchange import Exchange
-
-if TYPE_CHECKING:
-    from perennial_predictor.rpc.server import RpcServer
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +63,16 @@ class _Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, exchange)
 
 
+class Beside(Protocol):
+    """What answers beside the server of HTTP."""
+
+    def leave(self) -> None:
+        """Clients should leave: the process is about to end."""
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more requests, and let those in flight finish within so many seconds."""
+
+
 class DrainingServer(uvicorn.Server):
     """A server that drains at the first signal and ends at once at the second.
 
@@ -73,12 +80,9 @@ class DrainingServer(uvicorn.Server):
         app: Answers over HTTP.
         drain: When to end.
         body_seconds: The longest wait for a further part of a body.
-        beside: A server of another protocol, which ends at the same time.
     """
 
-    def __init__(
-        self, app: ASGIApp, drain: Drain, body_seconds: float, beside: RpcServer | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, drain: Drain, body_seconds: float) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -94,7 +98,11 @@ class DrainingServer(uvicorn.Server):
             )
         )
         self._drain = drain
-        self._beside = beside
+        self._beside: list[Beside] = []
+
+    def join(self, beside: Beside) -> None:
+        """Have something drain and end at the same time."""
+        self._beside.append(beside)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -107,6 +115,8 @@ class DrainingServer(uvicorn.Server):
     def _begin_drain(self) -> None:
         _log.info("draining")
         self._drain.begin(time.monotonic())
+        for each in self._beside:
+            each.leave()
         for number in _SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
@@ -121,7 +131,7 @@ class DrainingServer(uvicorn.Server):
         """Close idle connections and let requests in flight finish."""
         seconds = self._drain.finishing_seconds(time.monotonic())
         self.config.timeout_graceful_shutdown = math.ceil(seconds)
-        beside = [] if self._beside is None else [self._beside.stop(seconds)]
+        beside = (each.stop(seconds) for each in self._beside)
         await asyncio.gather(super().shutdown(sockets), *beside)
 
 

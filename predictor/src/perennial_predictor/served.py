@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from perennial_core.manifest import ColumnType, Manifest, Task
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import problems
 from perennial_predictor.cost import Cost, measure
-from perennial_predictor.cpus import usable_cpus
+from perennial_predictor.cpus import a_thread_for_each_cpu
 from perennial_predictor.inference import Inference
 from perennial_predictor.instances import InstanceReader, Row, Rows
 from perennial_predictor.prediction import (
@@ -152,8 +152,17 @@ class ServedVersion:
         return answer
 
 
-def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
+def load(
+    stored: StoredVersion,
+    settings: PredictorSettings,
+    threads_for: Callable[[Cost], int] = a_thread_for_each_cpu,
+) -> ServedVersion:
     """Load a version and let it answer a warm-up prediction.
+
+    Args:
+        stored: The version.
+        settings: How it is loaded, and the bounds of requests.
+        threads_for: Says how many threads may predict at once with a model of this cost.
 
     Raises:
         ArtifactUnusable: It cannot be loaded, or cannot predict.
@@ -171,7 +180,7 @@ def load(stored: StoredVersion, settings: PredictorSettings) -> ServedVersion:
         tensors = TensorReader(manifest.inputs, settings.max_instances)
         cost = _cost(model, manifest)
         metadata = model_metadata(manifest, has_probabilities=_has_probabilities(model, manifest))
-        inference = Inference(partial(ask, model), cost, usable_cpus())
+        inference = Inference(partial(ask, model), cost, threads_for(cost))
     except Exception as error:
         raise ArtifactUnusable(f"version {manifest.version} cannot be served: {error}") from error
     load_seconds = time.perf_counter() - started

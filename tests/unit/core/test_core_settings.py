@@ -66,6 +66,7 @@ FIELDS: dict[type[Settings], dict[str, st.SearchStrategy[Any]]] = {
         "max_body_bytes": NUMBERS,
         "body_seconds": SECONDS,
         "max_instances": NUMBERS,
+        "workers": st.integers(1, 2**40),
         "threads": NUMBERS,
         "shadow_url": st.just("http://points-shadow:5001"),
         "trusted_types": st.lists(TEXT),

@@ -1,4 +1,4 @@
-"""How many CPUs a predictor may use."""
+"""How many CPUs a predictor may use, and how much memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial_predictor.cpus import usable_cpus
+from perennial_predictor.cpus import cpu_limit, memory_limit, usable_cpus
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +29,27 @@ def _eight_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_thread_gets_a_whole_cpu_of_the_container_s_limit(
     limit: str, cpus: int, tmp_path: Path
 ) -> None:
-    file = tmp_path / "cpu.max"
-    file.write_text(f"{limit}\n")
-    assert usable_cpus(file) == cpus
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert usable_cpus(tmp_path) == cpus
 
 
 def test_without_a_limit_all_cpus_count(tmp_path: Path) -> None:
-    assert usable_cpus(tmp_path / "cpu.max") == 8
+    assert usable_cpus(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "cpus"), [("400000 100000", 4), ("50000 100000", 0), ("max 100000", None)]
+)
+def test_only_a_limit_tells_how_many_are_meant_for_a_container(
+    limit: str, cpus: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert cpu_limit(tmp_path) == cpus
+    assert cpu_limit(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize(("limit", "size"), [("268435456", 2**28), ("max", None)])
+def test_so_with_memory(limit: str, size: int | None, tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    assert memory_limit(tmp_path) == size
+    assert memory_limit(tmp_path / "elsewhere") is None

@@ -29,6 +29,7 @@ LATER = {
     "perennial_core.resource",
     "perennial_predictor.mirror",
     "perennial_predictor.page",
+    "perennial_predictor.workers.crew",
     "fastapi",
     "grpc",
     "kubernetes",

@@ -60,6 +60,9 @@ class RpcServer:
     async def start(self) -> None:
         await self._server.start()
 
+    def leave(self) -> None:
+        """Do nothing: clients see by the health of the service that the process is about to end."""
+
     async def stop(self, seconds: float) -> None:
         """Take no more calls, and let those in flight finish within so many seconds."""
         self._health.end()

@@ -1,0 +1,1 @@
+"""Several processes that answer for one predictor."""

@@ -1,0 +1,154 @@
+"""The further processes of a predictor. They accept connections on the socket of the first."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from perennial_predictor.assembly import Predictor
+from perennial_predictor.workers.desk import answering, ask
+from perennial_predictor.workers.merged import merged
+from perennial_predictor.workers.whole import speaking
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 10.0
+_PATIENCE = 3
+"""A process that did answer, and does not for so many looks, hangs: it is ended."""
+_PAUSE_SECONDS = 1.0
+"""Before one that ended is started anew."""
+
+
+class Crew:
+    """Starts further processes, and starts anew what ends.
+
+    Args:
+        workers: How many processes there are with the first.
+        listener: Where connections are accepted; each of them inherits it.
+        folder: Has the sockets at which the processes ask each other.
+        desk: Answers what they ask the first.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        listener: socket.socket,
+        folder: TemporaryDirectory[str],
+        desk: asyncio.AbstractServer,
+    ) -> None:
+        self._workers = workers
+        self._listener = listener
+        self._folder = folder
+        self._directory = Path(folder.name)
+        self._desk = desk
+        self._processes: dict[int, Process] = {}
+        self._said: dict[int, bytes] = {}
+        """What each measured, as it said last."""
+        self._ended: bytes = b""
+        """What those measured that have ended."""
+        self._leaving = False
+        self._keeping = [asyncio.create_task(self._keep(each)) for each in range(1, workers)]
+
+    async def exposition(self, own: bytes) -> bytes:
+        """Return what all measured, from what the first has."""
+        await asyncio.gather(*map(self._listen_to, list(self._processes)))
+        return await asyncio.to_thread(merged, [own, *self._said.values()], [self._ended])
+
+    def leave(self) -> None:
+        """Have all of them drain, and start none anew."""
+        if self._leaving:  # a second signal would end them at once
+            return
+        self._leaving = True
+        for process in self._processes.values():
+            with suppress(ProcessLookupError):
+                process.terminate()
+
+    async def stop(self, seconds: float) -> None:
+        """Wait until all have ended, and end those that take longer."""
+        self.leave()
+        await asyncio.wait(self._keeping, timeout=seconds)
+        for process in self._processes.values():
+            with suppress(ProcessLookupError):
+                process.kill()
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        self._desk.close()
+        self._folder.cleanup()
+
+    async def _keep(self, number: int) -> None:
+        while not self._leaving:
+            try:
+                await self._run(number)
+            except OSError as error:
+                _log.warning("a worker cannot start", worker=number, error=str(error))
+            await asyncio.sleep(0 if self._leaving else _PAUSE_SECONDS)
+
+    async def _run(self, number: int) -> None:
+        """Start a process, and return when it has ended.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        process = self._processes[number] = await self._started(number)
+        await self._watch(number, process)
+        del self._processes[number]
+        if said := self._said.pop(number, None):
+            self._ended = merged([], [self._ended, said])
+        if not self._leaving:
+            _log.warning("a worker ended", worker=number, exit_code=process.returncode)
+
+    async def _started(self, number: int) -> Process:
+        descriptor = self._listener.fileno()
+        place = map(str, (descriptor, self._directory, number, self._workers))
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "perennial_predictor.workers.worker", *place),
+            stdin=PIPE,  # it ends when this process does
+            pass_fds=[descriptor],
+        )
+
+    async def _watch(self, number: int, process: Process) -> None:
+        """Return when a process has ended; one that answers no more is ended."""
+        patience = _PATIENCE
+        while process.returncode is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await process.wait()
+                    return
+            if await self._listen_to(number) or number not in self._said:  # it may still begin
+                patience = _PATIENCE
+                continue
+            patience -= 1
+            if patience == 0:
+                _log.warning("a worker hangs", worker=number)
+                process.kill()
+
+    async def _listen_to(self, number: int) -> bool:
+        """Hear what a process measured, and return whether it says so."""
+        try:
+            self._said[number] = await ask(address_of(self._directory, number))
+        except OSError:
+            return False
+        return True
+
+
+async def hire(predictor: Predictor, listener: socket.socket, workers: int) -> Crew:
+    """Return the further processes of a predictor, so that there are so many with the first."""
+    folder = TemporaryDirectory(prefix="perennial-")
+    answer = speaking(predictor.routes, predictor.follower)
+    desk = await answering(address_of(Path(folder.name), 0), answer)
+    crew = Crew(workers, listener, folder, desk)
+    predictor.metrics.join(crew.exposition)
+    return crew
+
+
+def address_of(directory: Path, number: int) -> Path:
+    """Return where a process answers; the first has the number 0."""
+    return directory / f"{number}.sock"

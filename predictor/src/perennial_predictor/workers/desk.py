@@ -1,0 +1,44 @@
+"""What the processes of one predictor ask each other: one question for each connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+_SECONDS = 2.0
+"""The longest wait for an answer."""
+
+
+async def answering(
+    address: Path, answer: Callable[[bytes], Awaitable[bytes]]
+) -> asyncio.AbstractServer:
+    """Return a server that answers questions at this address, a socket in the file system."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            question = await reader.readline()
+            writer.write(await answer(question.rstrip()))
+            await writer.drain()
+        finally:
+            writer.close()
+
+    return await asyncio.start_unix_server(meet, address)
+
+
+async def ask(address: Path, question: bytes = b"") -> bytes:
+    """Return what is answered to a question.
+
+    Raises:
+        OSError: Nothing answers there, or not in time.
+    """
+    async with asyncio.timeout(_SECONDS):
+        reader, writer = await asyncio.open_unix_connection(address)
+        try:
+            writer.write(question + b"\n")
+            answer = await reader.read()
+        finally:
+            writer.close()
+    if not answer:
+        raise ConnectionError(f"{address.name}: no answer")
+    return answer
