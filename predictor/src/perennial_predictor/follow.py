@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -14,6 +16,7 @@ from perennial_core.errors import Outage, PerennialError, UserError
 from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
+from perennial_predictor.background import thread_that_gives_way
 from perennial_predictor.cost import Cost
 from perennial_predictor.cpus import a_thread_for_each_cpu
 from perennial_predictor.memory import return_freed, settle
@@ -32,6 +35,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 _RETRY_SECONDS = 30.0
 """When a version that did not load is tried again: the registry may have been repaired."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Follower:
         self._refusal: _Refusal | None = None
         self._outages = 0
         self._hint = asyncio.Event()
+        self._background = thread_that_gives_way()
 
     def readiness(self, *, draining: bool) -> Readiness:
         """Return whether this predictor should get requests."""
@@ -109,7 +115,7 @@ class Follower:
         if failure is not None and self.current is None and self._source.fixed is None:
             await self._serve_copy()
         if self._manifest is not before:
-            await asyncio.to_thread(return_freed)
+            await self._beside_requests(return_freed)
         return failure is None
 
     async def _serve_target(self) -> None:
@@ -141,7 +147,8 @@ class Follower:
             _log.warning("copy not usable", error=str(failure))
 
     async def _swap_to(self, stored: StoredVersion) -> None:
-        served = await asyncio.to_thread(load, stored, self._settings, self._threads_for)
+        loading = partial(load, stored, self._settings, self._threads_for)
+        served = await self._beside_requests(loading)
         swaps = self.current is not None
         if not swaps:
             settle()
@@ -155,6 +162,16 @@ class Follower:
             digest=served.manifest.digest,
             load_seconds=round(served.load_seconds, 3),
         )
+
+    async def _beside_requests(self, work: Callable[[], T]) -> T:
+        """Do work in a thread; in one that gives way to requests, once a version answers them.
+
+        Not so where a prediction uses several threads: they are started as their model is loaded,
+        and would give way for good.
+        """
+        gives_way = self.current is not None and self._settings.threads == 1
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._background if gives_way else None, work)
 
     def _report(self, problem: str | None) -> None:
         """Remember the problem, and log it when it is another than before."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +25,7 @@ from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness
 from perennial_predictor.registry_source import RegistrySource
+from perennial_predictor.served import ServedVersion, load
 
 
 @asynccontextmanager
@@ -177,3 +180,25 @@ async def test_a_follower_ends_when_told_to_even_as_a_hint_arrives(
             await registry.set_serving(key, serving)
             for _ in range(turns % 12):
                 await asyncio.sleep(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_threads_of_its_own(
+    registry: Registry, key: ModelKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    niceness: list[int] = []
+
+    def noted(*given: Any) -> ServedVersion:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+        return load(*given)
+
+    monkeypatch.setattr("perennial_predictor.follow.load", noted)
+    await publish(registry, key, line(1))
+    async with following(registry, key, tmp_path, threads=threads) as follower:
+        await serves(follower, 1)
+        await publish(registry, key, line(2))
+        await serves(follower, 2)
+    first, second = niceness
+    assert first == os.getpriority(os.PRIO_PROCESS, 0)
+    assert (second > first) is (threads == 1)
