@@ -4,6 +4,9 @@
 
 Finds how many one-row requests Perennial answers a second, then sends four fifths of that at a
 steady rate to bare uvicorn and to Perennial in turn. The time counts from when a request was due.
+
+That many are answered when 64 clients ask again at once, so that requests share calls of the model.
+At a steady rate they share few, and keep the server's core busy from half of that on.
 """
 
 from __future__ import annotations

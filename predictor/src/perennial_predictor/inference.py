@@ -31,7 +31,9 @@ class Inference:
     """Asks a model on behalf of requests.
 
     What arrives in one turn of the event loop, or while all threads are busy, is predicted together
-    where the model favours that. Nothing waits for more to come.
+    where the model favours that, and with two or more what arrives in the next turn. Nothing waits
+    longer for more to come. A second thread is asked only for
+    what takes longer than the call itself.
 
     Args:
         predict: Asks the model; it is called in any thread.
@@ -48,6 +50,7 @@ class Inference:
         self._waiting: list[_Waiting] = []
         self._busy = 0
         self._is_due = False
+        self._has_looked = False
 
     async def predict(self, rows: Rows) -> Predictions:
         """Return the predictions for the rows of one request.
@@ -74,18 +77,37 @@ class Inference:
 
     def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask for the first batch of those that wait, unless it has to wait for a thread."""
+        if len(self._waiting) > 1 and self._looks_again():
+            loop.call_soon(self._ask, loop)
+            return
         self._is_due = False
         batch = self._first_batch()
         requests = [rows for rows, _ in batch]
-        if self._cost.of(sum(map(len, requests))) <= INLINE_SECONDS:
+        number = sum(map(len, requests))
+        if self._cost.of(number) <= INLINE_SECONDS:
             _settle(batch, outcomes(self._predict, requests))
-        elif self._busy < self._width:
+        elif self._has_thread_for(number):
             self._ask_in_thread(loop, batch, requests)
         else:
             return
         del self._waiting[: len(batch)]
         if self._waiting:
             self._schedule(loop)
+
+    def _looks_again(self) -> bool:
+        """Return whether to wait one turn: what is read by now may not be parsed yet."""
+        self._has_looked = not self._has_looked and self._batch_rows > 1
+        return self._has_looked
+
+    def _has_thread_for(self, rows: int) -> bool:
+        """Return whether a thread is to be asked for so many rows now.
+
+        What a call takes whatever the rows is mostly the interpreter's work, such as scikit-learn's
+        checks, which no two threads do at once: such calls would only hinder each other.
+        """
+        if not self._busy:
+            return True
+        return self._busy < self._width and not self._cost.is_mostly_call(rows)
 
     def _ask_in_thread(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -78,6 +79,20 @@ async def test_who_asks_alone_waits_for_nobody() -> None:
     assert model.asked == [[1], [2]]
 
 
+@pytest.mark.parametrize(("first", "asked"), [([[1.0], [2.0]], [[1, 2, 3]]), ([[1.0]], [[1], [3]])])
+async def test_requests_that_meet_take_those_of_the_next_turn_along_and_one_alone_does_not(
+    first: list[list[float]], asked: list[list[float]]
+) -> None:
+    model = PlayedModel()
+    inference = Inference(model, QUICK, 1)
+    asking = asyncio.create_task(ask(inference, *first))
+    await asyncio.sleep(0)  # its requests have begun
+    await asyncio.sleep(0)  # and wait
+    assert await ask(inference, [3]) == [[3]]
+    await asking
+    assert model.asked == asked
+
+
 async def test_a_request_that_the_model_refuses_fails_alone() -> None:
     first, refused, last = await ask(Inference(PlayedModel(), QUICK, 1), [1], [-1], [2])
     assert (first, last) == ([1], [2])
@@ -92,16 +107,21 @@ async def test_a_quick_model_is_asked_without_a_thread_and_a_slow_one_in_one() -
     assert slow.threads.isdisjoint({threading.get_ident()})
 
 
-async def test_what_arrives_while_all_threads_are_busy_is_predicted_together_next() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_what_arrives_meanwhile_goes_together_where_each_call_takes_long_whatever_the_rows(
+    threads: int,
+) -> None:
     model = PlayedModel()
     model.may_answer.clear()
-    inference = Inference(model, SLOW, 1)
+    inference = Inference(model, SLOW, threads)
     first = asyncio.create_task(ask(inference, [1]))
     await model.is_asked()
-    rest = asyncio.create_task(ask(inference, [2], [3]))
-    await asyncio.sleep(0)
+    second = asyncio.create_task(ask(inference, [2]))
+    await asyncio.sleep(0.02)
+    third = asyncio.create_task(ask(inference, [3]))
+    await asyncio.sleep(0.02)
     model.may_answer.set()
-    assert [await first, await rest] == [[[1]], [[2], [3]]]
+    assert [await first, await second, await third] == [[[1]], [[2]], [[3]]]
     assert model.asked == [[1], [2, 3]]
 
 
@@ -164,13 +184,44 @@ async def test_a_fault_of_the_model_reaches_whoever_asked() -> None:
         assert isinstance(outcome, ZeroDivisionError)
 
 
-def test_a_cost_is_measured_by_one_row_and_by_several() -> None:
+@pytest.mark.parametrize(
+    ("cost", "asked"),
+    [
+        (Cost(call=1e-3, row=1e-6), {1, 16, 256}),  # sixteen rows hardly take longer than one
+        (Cost(call=1e-3, row=1e-3), {1, 16}),
+        (Cost(call=0.0, row=1.0), {1}),
+    ],
+)
+def test_a_cost_is_measured_by_as_many_rows_as_show_it(
+    monkeypatch: pytest.MonkeyPatch, cost: Cost, asked: set[int]
+) -> None:
+    now = 0.0
     model = PlayedModel()
-    cost = measure(model, (1,))
-    assert {len(rows) for rows in model.asked} == {1, 16}
-    assert cost.call >= 0
-    assert cost.row >= 0
-    assert cost.of(3) == pytest.approx(cost.call + 3 * cost.row)
+
+    def takes_its_time(rows: Rows) -> Predictions:
+        nonlocal now
+        now += cost.of(len(rows))
+        return model(rows)
+
+    monkeypatch.setattr("perennial_predictor.cost.time.thread_time", lambda: now)
+    measured = measure(takes_its_time, (1,))
+    assert (measured.call, measured.row) == pytest.approx((cost.call, cost.row))
+    assert {len(rows) for rows in model.asked} == asked
+
+
+def test_time_in_which_the_model_has_no_cpu_is_none_of_its_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("perennial_predictor.cost._LONG_SECONDS", 0.05)
+    asked: list[int] = []
+
+    def held_up(rows: Rows) -> Predictions:
+        asked.append(len(rows))
+        time.sleep(0.1)
+        return Predictions(np.zeros(len(rows)))
+
+    measure(held_up, (1,))
+    assert 16 in asked  # not so where a row takes long
 
 
 async def test_other_work_that_takes_long_is_done_in_a_thread() -> None:
