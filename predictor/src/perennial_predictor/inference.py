@@ -32,8 +32,8 @@ class Inference:
 
     What arrives in one turn of the event loop, or while all threads are busy, is predicted together
     where the model favours that, and with two or more what arrives in the next turn. Nothing waits
-    longer for more to come. A second thread is asked only for
-    what takes longer than the call itself.
+    longer for more to come. A second thread is asked only for what takes longer than the call
+    itself.
 
     Args:
         predict: Asks the model; it is called in any thread.

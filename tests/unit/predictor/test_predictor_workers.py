@@ -24,7 +24,7 @@ from perennial_predictor.workers.merged import merged
 from perennial_predictor.workers.plan import Limits, workers_for
 from perennial_predictor.workers.shares import Shares
 
-QUICK, SLOW = Cost(1e-5, 1e-7), Cost(1e-3, 1e-7)
+QUICK, SLOW, SLOW_CALL = Cost(1e-5, 1e-7), Cost(1e-5, 1e-3), Cost(1e-3, 1e-7)
 MEBIBYTE = 2**20
 TAKEN = 100 * MEBIBYTE
 
@@ -41,9 +41,10 @@ TAKEN = 100 * MEBIBYTE
         (QUICK, 0, None, 1),
         (QUICK, None, None, 1),
         (SLOW, 4, None, 1),
+        (SLOW_CALL, 4, None, 4),
     ],
 )
-def test_a_quick_model_has_a_process_for_each_cpu_that_is_meant_for_it_and_memory_has_room_for(
+def test_a_model_has_a_process_for_each_cpu_that_threads_would_not_use_and_memory_has_room_for(
     cost: Cost, cpus: int | None, memory: int | None, workers: int
 ) -> None:
     assert workers_for(cost, Limits(cpus, memory), TAKEN) == workers

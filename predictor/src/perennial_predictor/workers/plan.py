@@ -25,15 +25,17 @@ class Limits:
 def workers_for(cost: Cost, limits: Limits, taken: int) -> int:
     """Return how many processes should answer.
 
-    One, where a prediction takes so long that threads make it: they use the CPUs. Where it is
-    quick, reading and writing is the work, of which each process does what one CPU can.
+    One, where rows take long to predict: threads do that, and use the CPUs. Where the call itself
+    takes long it is mostly the interpreter's work, as reading and writing is where the model is
+    quick: of that each process does what one CPU can.
 
     Args:
         cost: Of a prediction.
         limits: Of the container.
         taken: The memory in bytes that one process takes.
     """
-    if limits.cpus is None or cost.of(1) > INLINE_SECONDS:
+    is_for_threads = cost.of(1) > INLINE_SECONDS and not cost.is_mostly_call(1)
+    if limits.cpus is None or is_for_threads:
         return 1
     if limits.memory is None:
         return max(1, limits.cpus)
