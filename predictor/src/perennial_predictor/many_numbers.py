@@ -1,4 +1,4 @@
-"""Reads long JSON bodies that hold nothing but numbers, without an object for each of them.
+"""Reads and writes many numbers as JSON, without an object for each of them.
 
 simdjson finds the numbers in half of the time of parsers that make lists of floats. It is asked for
 what is plain beyond doubt alone: whatever else a body may be, and what is wrong with it, is for the
@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
+import orjson
 
 from perennial_core.artifact.model import Array
 
 NOT_PLAIN = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
 """What is raised for a body that is no JSON, or not of the shape that is asked for."""
+
+
+FEW = 16
+"""So many values are written sooner as a list; what is more, orjson writes in half of the time."""
+
+_BEGIN_OF_LIST = ord("[")
 
 
 def root_of(body: bytes) -> Any:
@@ -39,6 +47,24 @@ def numbers_of(data: Any) -> Array:
     return np.frombuffer(data.as_buffer(of_type="d"))
 
 
+def lists_in(body: bytes) -> int:
+    """Return how many lists a body has, with the brackets in its texts: never fewer than it has.
+
+    NumPy counts them in a fifth of the time of ``bytes.count``, which is a quarter of the reading.
+    """
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _BEGIN_OF_LIST))
+
+
+def json_of(values: Array) -> msgspec.Raw:
+    """Return an array of finite numbers or bools, of any shape, as JSON.
+
+    Numbers of 32 bits get the digits that they have as float64, as those in lists do.
+    """
+    wide = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
+    contiguous = np.ascontiguousarray(wide)
+    return msgspec.Raw(orjson.dumps(contiguous, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
 def instances_in(body: bytes, width: int) -> Array | None:
     """Return the rows of ``{"instances": [[number, ...], ...]}`` as float64, shape (n, width).
 
@@ -49,7 +75,7 @@ def instances_in(body: bytes, width: int) -> Array | None:
     try:
         root = root_of(body)
         rows = root["instances"]
-        if len(root) > 1 or body.count(b"[") != len(rows) + 1 or set(map(len, rows)) != {width}:
+        if len(root) > 1 or lists_in(body) != len(rows) + 1 or set(map(len, rows)) != {width}:
             return None
         return numbers_of(rows).reshape(-1, width)
     except NOT_PLAIN:

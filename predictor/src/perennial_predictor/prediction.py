@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from operator import methodcaller
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from perennial_core.artifact import LoadedModel, Predictions
+from perennial_core.artifact.model import Array
 from perennial_core.manifest import ColumnType, Manifest, Task
 from perennial_predictor import problems
 from perennial_predictor.instances import Rows
+from perennial_predictor.many_numbers import FEW, json_of
 
 Scalar = float | int | bool | str
+
+_few = methodcaller("tolist")
 
 
 class PredictionsAnswer(msgspec.Struct, omit_defaults=True):
@@ -65,15 +71,16 @@ def answer_to_many(manifest: Manifest, predictions: Predictions) -> PredictionsA
     Raises:
         Problem: A prediction is no finite number, which JSON cannot carry.
     """
-    values, probabilities = predictions.values.tolist(), predictions.probabilities
+    values, probabilities = predictions.values, predictions.probabilities
     if manifest.task is Task.REGRESSION:
         _refuse_non_finite(values)
+    listed: Callable[[Array], Any] = _few if len(values) <= FEW else _many
     return PredictionsAnswer(
-        predictions=values,
+        predictions=listed(values),
         model=manifest.model,
         version=manifest.version,
         classes=manifest.classes,
-        probabilities=None if probabilities is None else probabilities.tolist(),
+        probabilities=None if probabilities is None else listed(probabilities),
     )
 
 
@@ -97,12 +104,17 @@ def _dtype(kind: ColumnType) -> type[Any]:
     return object if kind is ColumnType.STRING else np.float64
 
 
-def _refuse_non_finite(values: list[float]) -> None:
-    if math.isfinite(sum(values)):  # far quicker than to look at each, and nearly always so
-        return
-    for index, value in enumerate(values):
-        if not math.isfinite(value):
-            raise problems.invalid(
-                f"instance {index}: the model's prediction is not a finite number; its values are"
-                " too far from those of the training data"
-            )
+def _many(values: Array) -> Any:
+    """Return the JSON of an array, which takes the place of its list; of text the list."""
+    return json_of(values) if values.dtype.kind in "fib" else values.tolist()
+
+
+def _refuse_non_finite(values: Array) -> None:
+    if len(values) <= FEW and math.isfinite(sum(values.tolist())):
+        return  # so few Python adds before NumPy has begun
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise problems.invalid(
+            f"instance {int(finite.argmin())}: the model's prediction is not a finite number; its"
+            " values are too far from those of the training data"
+        )

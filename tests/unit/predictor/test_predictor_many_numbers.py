@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from perennial_core.artifact.model import Array
 from perennial_core.manifest import Column, ColumnType
 from perennial_predictor.instances import InstanceReader
-from perennial_predictor.many_numbers import instances_in
+from perennial_predictor.many_numbers import instances_in, json_of, lists_in
 from perennial_predictor.problems import Problem
 from perennial_predictor.v2.body import read
 
@@ -181,6 +182,28 @@ def test_what_is_plain_is_read_without_objects() -> None:
     matrix = instances_in(PLAIN, 2)
     assert matrix is not None
     assert np.array_equal(matrix, [[1, 2.5], [0, 1e-7], [9007199254740992, 0.1]])
+
+
+@given(st.text(alphabet='[]{}", 1\u00e9', max_size=200))
+def test_the_lists_of_a_body_are_counted(text: str) -> None:
+    assert lists_in(text.encode()) == text.count("[")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([0.1, -0.0, 1e300, 5e-324, 1e16, 3.0]),
+        np.array([0.1, 16777217, 3e38], np.float32),
+        np.array([[0.1, 0.9], [0.25, 0.75]], np.float32),
+        np.arange(20.0)[::2],
+        np.arange(6.0).reshape(2, 3).T,
+        np.array([2**62 + 1, -1]),
+        np.array([True, False]),
+    ],
+)
+def test_an_array_is_written_as_its_list_is(array: Array) -> None:
+    written, expected = json.loads(bytes(json_of(array))), json.loads(json.dumps(array.tolist()))
+    assert repr(written) == repr(expected)
 
 
 @pytest.mark.parametrize("request_body", REQUESTS)

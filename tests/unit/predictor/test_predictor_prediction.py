@@ -13,6 +13,7 @@ from served_models import FittedModel, iris, line, mixed, plane, without_onnx
 from perennial_core.artifact import ArtifactUnusable
 from perennial_core.manifest import ArtifactFormat
 from perennial_core.settings import PredictorSettings
+from perennial_predictor.prediction import predict
 from perennial_predictor.problems import Problem
 from perennial_predictor.served import ServedVersion, StoredVersion, load
 
@@ -62,6 +63,21 @@ async def test_one_instance_gives_the_same_as_a_query() -> None:
     assert one.classes == many["classes"]
 
 
+@pytest.mark.parametrize("build", [plane, iris, mixed])
+async def test_an_answer_holds_what_the_model_gave_to_the_last_digit(
+    build: Callable[[], FittedModel],
+) -> None:
+    model = build()
+    served, instances = model.served(), model.instances()
+    many = instances * (1 + 40 // len(instances))
+    for rows in (many[:1], many):
+        given = predict(served.model, list(map(tuple, rows)))
+        answer = await ask(served, rows)
+        assert answer["predictions"] == given.values.tolist()
+        if given.probabilities is not None:
+            assert answer["probabilities"] == given.probabilities.tolist()
+
+
 def test_an_artifact_without_onnx_form_is_served_too() -> None:
     assert without_onnx().served().manifest.format is ArtifactFormat.SKOPS
 
@@ -77,6 +93,11 @@ async def test_a_prediction_beyond_all_numbers_is_a_problem_of_the_request() -> 
     with pytest.raises(Problem, match="instance 1: the model's prediction is not a finite") as it:
         await ask(line().served(), [1.0, 1.7e308])
     assert it.value.status == 422
+
+
+async def test_so_is_one_among_many() -> None:
+    with pytest.raises(Problem, match="instance 39: the model's prediction is not a finite"):
+        await ask(line().served(), [[1.0]] * 39 + [[1.7e308]])
 
 
 async def test_more_instances_than_allowed_are_refused() -> None:
