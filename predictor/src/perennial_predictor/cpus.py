@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
-_CPU = "cpu.max"
-"""Source: Control Group v2: microseconds that may be used in each period, or "max"."""
-_MEMORY = "memory.max"
-"""Source: Control Group v2: bytes, or "max"."""
+_CPU = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+"""Microseconds that may be used in each period; "max" or -1: no limit. Source: Control Group v2,
+and on nodes that have it yet, v1."""
+_MEMORY = ("memory.max", "memory/memory.limit_in_bytes")
+"""Bytes; "max", or in v1 more than any machine has: no limit."""
+_MORE_THAN_ANY = 2**62
 
 
 def usable_cpus(cgroup: Path = _CGROUP) -> int:
@@ -29,16 +32,21 @@ def a_thread_for_each_cpu(_: object) -> int:
 
 def cpu_limit(cgroup: Path = _CGROUP) -> int | None:
     """Return how many whole CPUs the container's limit has; None where there is none."""
-    try:
-        most, period = map(int, (cgroup / _CPU).read_text().split())
-    except (OSError, ValueError):  # also "max", which is no limit
-        return None
-    return most // period
+    for names in _CPU:
+        with suppress(OSError, ValueError):  # the other version of control groups, or "max"
+            most, period = (int(number) for name in names for number in _read(cgroup / name))
+            return most // period if most > 0 else None
+    return None
 
 
 def memory_limit(cgroup: Path = _CGROUP) -> int | None:
     """Return the container's limit of memory in bytes; None where there is none."""
-    try:
-        return int((cgroup / _MEMORY).read_text())
-    except (OSError, ValueError):
-        return None
+    for name in _MEMORY:
+        with suppress(OSError, ValueError):
+            (most,) = map(int, _read(cgroup / name))
+            return most if most < _MORE_THAN_ANY else None
+    return None
+
+
+def _read(file: Path) -> list[str]:
+    return file.read_text().split()

@@ -53,3 +53,20 @@ def test_so_with_memory(limit: str, size: int | None, tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     assert memory_limit(tmp_path) == size
     assert memory_limit(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize(("quota", "cpus"), [("200000", 2), ("50000", 0), ("-1", None)])
+def test_a_node_with_the_first_version_of_control_groups_tells_the_same(
+    quota: str, cpus: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert cpu_limit(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(("limit", "size"), [("268435456", 2**28), ("9223372036854771712", None)])
+def test_so_with_memory_there(limit: str, size: int | None, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/memory.limit_in_bytes").write_text(f"{limit}\n")
+    assert memory_limit(tmp_path) == size
