@@ -45,7 +45,7 @@ async def _operate(
     await resync.once()
     tasks = [
         asyncio.create_task(_watch(settings, Watched(cache, queue))),
-        asyncio.create_task(Workers(reconciler, queue, settings.workers).run()),
+        asyncio.create_task(Workers(reconciler, queue, settings.concurrent_reconciles).run()),
         asyncio.create_task(resync.run(settings.resync_seconds)),
         asyncio.create_task(follow_registry(registry, cache, queue)),
     ]

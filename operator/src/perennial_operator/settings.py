@@ -29,7 +29,7 @@ class OperatorSettings(Settings):
     """Namespaces to watch; by default all."""
     resync_seconds: float = 60.0
     """How often every model is compared with the cluster and the registry."""
-    workers: int = 16
+    concurrent_reconciles: int = 16
     """How many models are reconciled at the same time."""
     probe_port: int = 8080
     """Port of /healthz, /readyz and /metrics."""

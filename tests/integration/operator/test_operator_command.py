@@ -105,7 +105,7 @@ async def test_what_keeps_it_from_starting_is_said_in_a_line(bench: Bench) -> No
     port = str(taken.sockets[0].getsockname()[1])
     cases: list[tuple[dict[str, str | None], int, str]] = [
         (
-            {"PERENNIAL_TRAINER_IMAGE": None, "PERENNIAL_WORKERS": "many"},
+            {"PERENNIAL_TRAINER_IMAGE": None, "PERENNIAL_CONCURRENT_RECONCILES": "many"},
             2,
             "PERENNIAL_TRAINER_IMAGE",
         ),
