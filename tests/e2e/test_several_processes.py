@@ -25,7 +25,7 @@ COMMANDS = ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 
 def two_cpus(memory: str) -> Body:
     """Return a model each of whose pods may use so many, and so much memory."""
-    resources = {"requests": {"cpu": "100m"}, "limits": {"cpu": "2", "memory": memory}}
+    resources = {"requests": {"cpu": "100m"}, "limits": {"cpu": 2, "memory": memory}}
     return models.model(
         rollout__strategy="HotSwap", serving__replicas=REPLICAS, serving__resources=resources
     )

@@ -19,6 +19,7 @@ from perennial_core.settings import PredictorSettings
 from perennial_predictor.background import thread_that_gives_way
 from perennial_predictor.cost import Cost
 from perennial_predictor.cpus import a_thread_for_each_cpu
+from perennial_predictor.many_numbers import prepare
 from perennial_predictor.memory import return_freed, settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness, readiness
@@ -115,7 +116,7 @@ class Follower:
         if failure is not None and self.current is None and self._source.fixed is None:
             await self._serve_copy()
         if self._manifest is not before:
-            await self._beside_requests(return_freed)
+            await self._beside_requests(_rest)
         return failure is None
 
     async def _serve_target(self) -> None:
@@ -199,6 +200,12 @@ class Follower:
                 async for _ in self._source.hints():
                     self._hint.set()
             await asyncio.sleep(_LONGEST_PAUSE_SECONDS)
+
+
+def _rest() -> None:
+    """Do what can wait until a version serves."""
+    return_freed()
+    prepare()
 
 
 async def _failure_of(attempt: Awaitable[None]) -> Exception | None:

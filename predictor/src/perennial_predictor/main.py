@@ -6,8 +6,13 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,16 +36,27 @@ _log = structlog.get_logger(__name__)
 
 def main() -> None:
     """Serve as the environment says. Exit code 0 after a signal, 1 when it cannot start."""
-    configure_logging()
-    logging.captureWarnings(True)
-    try:
+    with starting():
         settings = from_environment(PredictorSettings)
         logging.getLogger().setLevel(settings.log_level)
         source = opened_source(settings)
         with listening_socket(settings.host, settings.port) as listener:
             uvloop.run(_serve(settings, source, listener))
+
+
+@contextmanager
+def starting(**process: int) -> Iterator[None]:
+    """Write a log; what keeps the process from starting is one line of it, and exit code 1.
+
+    Args:
+        process: Tells in that line which of several it is.
+    """
+    configure_logging()
+    logging.captureWarnings(True)
+    try:
+        yield
     except PerennialError as error:
-        _log.error("cannot start", error=str(error))
+        _log.error("cannot start", **process, error=str(error))
         sys.exit(1)
 
 
@@ -77,7 +93,7 @@ async def _serve(
         shares = Shares(settings.workers)
         predictor = assemble(settings, source, shares.threads_for)
         server = DrainingServer(predictor.application, predictor.drain, settings.body_seconds)
-        await _answer_by_grpc(predictor, server)
+        await answer_by_grpc(predictor, server)
         beside = [
             asyncio.create_task(predictor.follower.run()),
             asyncio.create_task(_hire(predictor, server, listener, shares)),
@@ -90,8 +106,15 @@ async def _serve(
             await predictor.mirror.close()
 
 
-async def _answer_by_grpc(predictor: Predictor, server: DrainingServer) -> None:
+async def answer_by_grpc(
+    predictor: Predictor, server: DrainingServer, *, beside_first: bool = False
+) -> None:
     """Answer gRPC too from now on, where there is a port for it.
+
+    Args:
+        predictor: Answers.
+        server: Drains and ends at the same time.
+        beside_first: Whether the first process of the predictor has the port already.
 
     Raises:
         UserError: The port cannot be used.
@@ -109,6 +132,7 @@ async def _answer_by_grpc(predictor: Predictor, server: DrainingServer) -> None:
         predictor.metrics,
         predictor.drain,
         predictor.mirror,
+        beside_first=beside_first,
     )
     await rpc.start()
     server.join(rpc)

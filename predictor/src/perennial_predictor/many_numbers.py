@@ -18,11 +18,15 @@ from perennial_core.artifact.model import Array
 NOT_PLAIN = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
 """What is raised for a body that is no JSON, or not of the shape that is asked for."""
 
-
 FEW = 16
 """So many values are written sooner as a list; what is more, orjson writes in half of the time."""
 
 _BEGIN_OF_LIST = ord("[")
+
+
+def prepare() -> None:
+    """Import what long bodies need, so that neither a first answer nor the first of them waits."""
+    import simdjson  # noqa: F401
 
 
 def root_of(body: bytes) -> Any:
@@ -31,7 +35,7 @@ def root_of(body: bytes) -> Any:
     Raises:
         NOT_PLAIN: It is none.
     """
-    from simdjson import Parser  # takes time, and a first answer seldom needs it
+    from simdjson import Parser
 
     if not body.startswith(b"{"):  # nor does a mark of the byte order stand before it
         raise ValueError("no object")

@@ -477,8 +477,9 @@ def test_a_second_signal_ends_at_once(shared_redis: RedisServer, tmp_path: Path)
         assert process.exit_code() == -signal.SIGTERM
 
 
-def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_is_taken_is_named(shared: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=shared) as taken:
         port = taken.getsockname()[1]
         ended = run_with(
             PERENNIAL_MODEL="a/b",

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from bundled_predictor import bundled_predictor
 from predictor_process import PredictorProcess
 from served_models import line, published
 
+from perennial_cli.local.redis_server import free_port
 from perennial_core.identity import ModelKey
 from perennial_core.settings import RegistrySettings
+from perennial_predictor.workers.crew import address_of
+from perennial_predictor.workers.desk import ask
 
 PATIENCE_SECONDS = 30.0
+SERVER_LIVE = "/inference.GRPCInferenceService/ServerLive"
 
 
 def children(process: PredictorProcess) -> list[int]:
@@ -90,6 +100,68 @@ def test_a_process_that_ended_is_started_anew_and_no_count_goes_back(
         all_serve(process, 3)
         answers(process, 20)
         assert measured(process, series) == 40
+
+
+def counted_by(worker: int) -> str:
+    """Return what a further process measured itself."""
+    command = Path(f"/proc/{worker}/cmdline").read_text().split("\0")
+    directory, number = command[4:6]
+    return asyncio.run(ask(address_of(Path(directory), int(number)))).decode()
+
+
+def called(process: PredictorProcess, number: int) -> list[bool]:
+    """Ask by gRPC so many times, each over a connection of its own, whether the server lives."""
+
+    def is_live() -> bool:
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(process.grpc, options=own) as channel:
+            live: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVER_LIVE)
+            return live(b"", timeout=20) == b"\x08\x01"
+
+    return [is_live() for _ in range(number)]
+
+
+def test_all_answer_by_grpc_and_what_they_counted_adds_up(tmp_path: Path) -> None:
+    series = f'perennial_requests_total{{route="{SERVER_LIVE}",status="200"}}'
+    with bundled_predictor(tmp_path, line(), workers=2, grpc_port=free_port()) as process:
+        all_serve(process, 2)
+        eventually(lambda: log_of(process, "listening for gRPC") == 2)
+        assert all(called(process, 40))
+        assert measured(process, series) == 40
+        (further,) = children(process)
+        found = re.search(rf"^{re.escape(series)} (\S+)$", counted_by(further), re.M)
+        assert found is not None
+        assert 0 < float(found[1]) < 40
+
+
+def test_no_call_by_grpc_is_lost_as_all_end(tmp_path: Path) -> None:
+    process = bundled_predictor(
+        tmp_path, line(), workers=2, grpc_port=free_port(), drain_min_seconds=6
+    )
+    with process:
+        all_serve(process, 2)
+        eventually(lambda: log_of(process, "listening for gRPC") == 2)
+        process.terminate()
+        assert all(called(process, 40))
+        assert process.exit_code() == 0
+
+
+def test_what_keeps_a_further_process_from_starting_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = map(str, (listener.fileno(), tmp_path, 1, 2))
+        ended = subprocess.run(
+            [sys.executable, "-m", "perennial_predictor.workers.worker", *place],
+            env=os.environ | {"PERENNIAL_BUNDLE": str(tmp_path / "nowhere")},
+            pass_fds=[listener.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    (said,) = map(json.loads, ended.stdout.splitlines())
+    assert (said["event"], said["worker"], ended.stderr) == ("cannot start", 1, "")
+    assert "nowhere" in said["error"]
 
 
 def failure_of(client: httpx.Client) -> list[str]:

@@ -48,6 +48,7 @@ BODIES = [
     b'{"instances": [[1, 2]], "instances": [[3, 4]]}',
     b'{"instances": [[1, 2]], "instances": 3}',
     b'{"instances": [[1, 2]], "other": 1}',
+    b'{"instances": [[1, 2]], "other\xff": 1}',
     b'{"instances": [["1", 2]]}',
     b'{"instances": [["[", 2]]}',
     b'{"instances": [[true, 2]]}',
@@ -155,6 +156,11 @@ def test_a_long_body_is_read_as_a_short_one(body: bytes) -> None:
 def test_a_long_body_that_is_no_json_is_refused_as_a_short_one(body: bytes) -> None:
     padded = body.replace(b"{", b"{" + PADDING)
     assert outcome(rows, padded)[0] == outcome(rows, body)[0] != 200
+
+
+def test_a_request_that_is_no_text_is_refused_however_long_it_is() -> None:
+    body = b'{"more\xff": 1, ' + json.dumps({"inputs": [tensor()]}).encode()[1:]
+    assert outcome(asked, body)[0] == outcome(asked, body + PADDING)[0] == 400
 
 
 numbers = st.one_of(

@@ -13,6 +13,8 @@ from predictor_application import application
 from served_models import line
 from starlette.types import ASGIApp
 
+from perennial_core.bundle import Bundle, write_bundle
+
 SEEN = """
 import json, sys
 import perennial_predictor.__main__
@@ -23,6 +25,17 @@ COLLECTED = """
 import gc
 import perennial_predictor.__main__
 print(gc.isenabled(), len(gc.get_objects()))
+"""
+FOLLOWED = """
+import asyncio, sys
+from pathlib import Path
+from perennial_core.settings import PredictorSettings
+from perennial_predictor.bundle_source import BundleSource
+from perennial_predictor.follow import Follower
+from perennial_predictor.metrics import Metrics
+settings = PredictorSettings(bundle=Path(sys.argv[1]))
+asyncio.run(Follower(settings, BundleSource(settings.bundle, settings), Metrics()).run())
+print("simdjson" in sys.modules)
 """
 LATER = {
     "importlib.metadata",
@@ -36,13 +49,14 @@ LATER = {
     "pandas",
     "prometheus_client",
     "redis",
+    "simdjson",
     "sklearn",
     "skops",
 }
 
 
-def output(program: str) -> str:
-    command = [sys.executable, "-c", program]
+def output(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -55,6 +69,12 @@ def test_what_the_first_answer_needs_not_is_not_imported() -> None:
 def test_what_reads_the_registry_needs_not_the_types_of_the_resource() -> None:
     imported = set(json.loads(output(SEEN_WITH_A_REGISTRY)))
     assert imported & LATER <= {"importlib.metadata", "redis"}  # the latter imports the former
+
+
+def test_what_reads_long_bodies_is_imported_before_one_comes(tmp_path: Path) -> None:
+    stored = line().stored()
+    write_bundle(tmp_path / "bundle", Bundle(stored.manifest, stored.artifact))
+    assert output(FOLLOWED, str(tmp_path / "bundle")).splitlines()[-1] == "True"
 
 
 def test_what_is_imported_at_the_start_is_never_looked_through_for_garbage() -> None:

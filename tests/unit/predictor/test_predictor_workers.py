@@ -173,11 +173,12 @@ class PlayedCrew(Crew):
         self, folder: TemporaryDirectory[str], desk_of_first: asyncio.AbstractServer
     ) -> None:
         self.started: list[Process] = []
-        self.is_seen = asyncio.Event()
+        self.has_started, self.is_seen = asyncio.Event(), asyncio.Event()
         super().__init__(2, socket.socket(), folder, desk_of_first)
 
     async def _started(self, number: int) -> Process:
         self.started.append(await asyncio.create_subprocess_exec("sleep", "600"))
+        self.has_started.set()
         if len(self.started) == 2:
             self.is_seen.set()
         return self.started[-1]
@@ -208,3 +209,26 @@ async def test_a_process_that_answers_no_more_is_ended_and_one_that_has_yet_to_b
     assert len(played.started) == started
     await played.stop(5)
     assert all(each.returncode is not None for each in played.started)
+
+
+async def test_a_process_that_hangs_is_waited_for_once_and_what_it_said_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def asked(_: bytes) -> bytes:
+        return b""
+
+    async def said(*_: object) -> bytes:
+        if next(looks) == 0:
+            return process(1, predict=5)
+        raise TimeoutError
+
+    looks = count()
+    monkeypatch.setattr(crew, "ask", said)
+    folder: TemporaryDirectory[str] = TemporaryDirectory()
+    played = PlayedCrew(folder, await desk.answering(Path(folder.name) / "0.sock", asked))
+    await played.has_started.wait()
+    own = process(1, predict=2)
+    texts = [await played.exposition(own) for _ in range(5)]
+    assert [read_report("pod", "uid", text.decode()).requests for text in texts] == [7] * 5
+    assert next(looks) == 2
+    await played.stop(5)

@@ -110,7 +110,8 @@ class ServingSpec(Part):
     """Port of the Service and of the pods for gRPC: the Open Inference Protocol, health and
     reflection. Absent: none of them."""
     resources: Resources = Resources()
-    """Resources of the predictor's container."""
+    """Resources of the predictor's container. A quick model is answered by as many processes as
+    limits.cpu has whole CPUs, and limits.memory room for."""
     service: ServiceSpec = ServiceSpec()
     pod_template: PodTemplate = PodTemplate()
 

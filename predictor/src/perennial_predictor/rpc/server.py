@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import grpc.aio
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -31,6 +33,8 @@ class RpcServer:
         metrics: Count the calls.
         drain: Says whether the process is about to end.
         mirror: Copies requests to a shadow.
+        beside_first: Whether the first process of the predictor listens there already: the system
+            gives each some of the connections.
 
     Raises:
         UserError: The address cannot be used.
@@ -45,6 +49,8 @@ class RpcServer:
         metrics: Metrics,
         drain: Drain,
         mirror: Mirror | None = None,
+        *,
+        beside_first: bool = False,
     ) -> None:
         service = InferenceService(key, follower, drain, mirror)
         calls = Calls(follower, metrics)
@@ -55,7 +61,7 @@ class RpcServer:
         )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.address = f"{host}:{port}"
-        self._bind()
+        self._bind(must_be_free=None if beside_first else (settings.host, port))
 
     async def start(self) -> None:
         await self._server.start()
@@ -68,10 +74,12 @@ class RpcServer:
         self._health.end()
         await self._server.stop(seconds)
 
-    def _bind(self) -> None:
+    def _bind(self, must_be_free: tuple[str, int] | None) -> None:
         try:
+            if must_be_free is not None:
+                _try_alone(*must_be_free)
             self._server.add_insecure_port(self.address)
-        except RuntimeError:
+        except (OSError, RuntimeError):
             raise UserError(
                 f"cannot listen on {self.address} for gRPC: is it taken?"
                 " PERENNIAL_HOST and PERENNIAL_GRPC_PORT name it"
@@ -82,8 +90,20 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", max_bytes),
         ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", 0),  # two processes on one port would each get some of the calls
+        ("grpc.so_reuseport", 1),  # the further processes of the predictor listen there too
     ]
+
+
+def _try_alone(host: str, port: int) -> None:
+    """Take an address for a moment as who shares it with nobody: another predictor may be there.
+
+    Raises:
+        OSError: It is taken, or none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended
+        tried.bind((host, port))
 
 
 def _reflection() -> grpc.GenericRpcHandler:

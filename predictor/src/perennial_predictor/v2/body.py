@@ -191,7 +191,7 @@ def _plain_tensor(each: PlainTensor, values: Array) -> Tensor:
 def _decoded(text: bytes) -> InferRequest:
     try:
         if len(text) <= _FEW_BYTES:
-            return _decoder.decode(text)
+            return _decoder.decode(text.decode())  # msgspec passes over what is no UTF-8
         return msgspec.convert(orjson.loads(text), InferRequest)
     except msgspec.ValidationError as error:
         raise invalid(str(error).replace("$.", "")) from None

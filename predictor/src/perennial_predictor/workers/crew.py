@@ -43,14 +43,12 @@ class Crew:
         folder: TemporaryDirectory[str],
         desk: asyncio.AbstractServer,
     ) -> None:
-        self._workers = workers
+        self._number = workers
         self._listener = listener
         self._folder = folder
         self._directory = Path(folder.name)
         self._desk = desk
-        self._processes: dict[int, Process] = {}
-        self._said: dict[int, bytes] = {}
-        """What each measured, as it said last."""
+        self._workers: dict[int, _Worker] = {}
         self._ended: bytes = b""
         """What those measured that have ended."""
         self._leaving = False
@@ -58,25 +56,27 @@ class Crew:
 
     async def exposition(self, own: bytes) -> bytes:
         """Return what all measured, from what the first has."""
-        await asyncio.gather(*map(self._listen_to, list(self._processes)))
-        return await asyncio.to_thread(merged, [own, *self._said.values()], [self._ended])
+        alive = [each for each in self._workers.values() if not each.is_late]
+        await asyncio.gather(*(each.listen() for each in alive))
+        said = [each.said for each in self._workers.values() if each.said is not None]
+        return await asyncio.to_thread(merged, [own, *said], [self._ended])
 
     def leave(self) -> None:
         """Have all of them drain, and start none anew."""
         if self._leaving:  # a second signal would end them at once
             return
         self._leaving = True
-        for process in self._processes.values():
+        for each in self._workers.values():
             with suppress(ProcessLookupError):
-                process.terminate()
+                each.process.terminate()
 
     async def stop(self, seconds: float) -> None:
         """Wait until all have ended, and end those that take longer."""
         self.leave()
         await asyncio.wait(self._keeping, timeout=seconds)
-        for process in self._processes.values():
+        for each in self._workers.values():
             with suppress(ProcessLookupError):
-                process.kill()
+                each.process.kill()
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
@@ -97,45 +97,65 @@ class Crew:
         Raises:
             OSError: It cannot be started.
         """
-        process = self._processes[number] = await self._started(number)
-        await self._watch(number, process)
-        del self._processes[number]
-        if said := self._said.pop(number, None):
-            self._ended = merged([], [self._ended, said])
+        address = address_of(self._directory, number)
+        worker = self._workers[number] = _Worker(await self._started(number), address)
+        await self._watch(number, worker)
+        del self._workers[number]
+        if worker.said is not None:
+            self._ended = merged([], [self._ended, worker.said])
         if not self._leaving:
-            _log.warning("a worker ended", worker=number, exit_code=process.returncode)
+            _log.warning("a worker ended", worker=number, exit_code=worker.process.returncode)
 
     async def _started(self, number: int) -> Process:
         descriptor = self._listener.fileno()
-        place = map(str, (descriptor, self._directory, number, self._workers))
+        place = map(str, (descriptor, self._directory, number, self._number))
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "perennial_predictor.workers.worker", *place),
             stdin=PIPE,  # it ends when this process does
             pass_fds=[descriptor],
         )
 
-    async def _watch(self, number: int, process: Process) -> None:
+    async def _watch(self, number: int, worker: _Worker) -> None:
         """Return when a process has ended; one that answers no more is ended."""
         patience = _PATIENCE
-        while process.returncode is None:
+        while worker.process.returncode is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
-                    await process.wait()
+                    await worker.process.wait()
                     return
-            if await self._listen_to(number) or number not in self._said:  # it may still begin
+            if await worker.listen() or worker.said is None:  # it may still begin
                 patience = _PATIENCE
                 continue
             patience -= 1
             if patience == 0:
                 _log.warning("a worker hangs", worker=number)
-                process.kill()
+                worker.process.kill()
 
-    async def _listen_to(self, number: int) -> bool:
-        """Hear what a process measured, and return whether it says so."""
+
+class _Worker:
+    """A process.
+
+    Args:
+        process: That was started.
+        address: Where it answers.
+    """
+
+    def __init__(self, process: Process, address: Path) -> None:
+        self.process = process
+        self.said: bytes | None = None
+        """What it measured, as it said last."""
+        self.is_late = False
+        """Whether it did not answer in time, so that nobody should wait for it."""
+        self._address = address
+
+    async def listen(self) -> bool:
+        """Hear what it measured, and return whether it says so."""
         try:
-            self._said[number] = await ask(address_of(self._directory, number))
-        except OSError:
+            self.said = await ask(self._address)
+        except OSError as error:
+            self.is_late = isinstance(error, TimeoutError)
             return False
+        self.is_late = False
         return True
 
 

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import uvloop
 
-from perennial_core.log import configure_logging
 from perennial_core.settings import PredictorSettings, from_environment
 from perennial_predictor.assembly import assemble
-from perennial_predictor.main import ended, opened_source
+from perennial_predictor.main import answer_by_grpc, ended, opened_source, starting
 from perennial_predictor.serve import DrainingServer
 from perennial_predictor.source import VersionSource
 from perennial_predictor.workers.crew import address_of
@@ -35,10 +34,9 @@ def main(descriptor: str, directory: str, number: str, workers: str) -> None:
         number: Of this process; the first has 0.
         workers: How many there are.
     """
-    configure_logging()
-    settings = from_environment(PredictorSettings)
-    logging.getLogger().setLevel(settings.log_level)
-    with socket.socket(fileno=int(descriptor)) as listener:
+    with socket.socket(fileno=int(descriptor)) as listener, starting(worker=int(number)):
+        settings = from_environment(PredictorSettings)
+        logging.getLogger().setLevel(settings.log_level)
         place = Path(directory), int(number), int(workers)
         uvloop.run(_serve(settings, opened_source(settings), listener, *place))
 
@@ -60,6 +58,7 @@ async def _serve(
         async with await answering(own, lambda _: predictor.metrics.exposition()):
             await predictor.follower.began.wait()
             server = DrainingServer(predictor.application, predictor.drain, settings.body_seconds)
+            await answer_by_grpc(predictor, server, beside_first=True)
             await server.serve(sockets=[listener])
         await ended(tasks)
         if predictor.mirror is not None:
