@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Self, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -12,6 +13,25 @@ from perennial_predictor import problems
 
 CLOSE = (b"connection", b"close")
 """The header after which a connection is closed."""
+
+
+class _Parts:
+    """Holds what arrives of a long body in the place of uvicorn's bytearray, which copies it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def __iadd__(self, part: bytes) -> Self:
+        self._parts.append(part)
+        self._size += len(part)
+        return self
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._parts)
 
 
 class Exchange:
@@ -43,9 +63,10 @@ class Exchange:
             body, cycle.body = bytes(cycle.body), bytearray()
             cycle.message_event.clear()
             return {"type": "http.request", "body": body, "more_body": False}
-        if cycle.more_body and not cycle.message_event.is_set():
-            return await self._next_part()
-        return await self._wait_for_part()
+        may_wait = cycle.more_body and not cycle.message_event.is_set()
+        message = await (self._next_part() if may_wait else self._wait_for_part())
+        cycle.body = cast(bytearray, _Parts())  # uvicorn has begun another
+        return message
 
     async def _next_part(self) -> Message:
         """Wait for more of the body.

@@ -20,7 +20,7 @@ from perennial_predictor.background import thread_that_gives_way
 from perennial_predictor.cost import Cost
 from perennial_predictor.cpus import a_thread_for_each_cpu
 from perennial_predictor.many_numbers import prepare
-from perennial_predictor.memory import return_freed, settle
+from perennial_predictor.memory import keep_freed, return_freed, settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness, readiness
 from perennial_predictor.served import ServedVersion, StoredVersion, load
@@ -153,6 +153,7 @@ class Follower:
         swaps = self.current is not None
         if not swaps:
             settle()
+            keep_freed()
         self.current = served
         self._metrics.serves(served, swapped=swaps)
         self.began.set()

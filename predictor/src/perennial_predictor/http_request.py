@@ -92,13 +92,16 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if len(body) > limit:
             raise problems.too_large(limit)
         return body
-    parts = bytearray()
+    parts: list[bytes] = []
+    size = 0
     while message["type"] != "http.disconnect":
-        parts += message.get("body", b"")
-        if len(parts) > limit:
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > limit:
             raise problems.too_large(limit)
         if not message.get("more_body"):
-            return bytes(parts)
+            return b"".join(parts)
         message = await receive()
     raise ClientDisconnect
 

@@ -59,6 +59,16 @@ def lists_in(body: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _BEGIN_OF_LIST))
 
 
+def has_more_lists(body: bytes, number: int) -> bool:
+    """Return whether a body has more lists than a few, with the brackets in its texts."""
+    position = -1
+    for _ in range(number + 1):
+        position = body.find(b"[", position + 1)
+        if position < 0:
+            return False
+    return True
+
+
 def json_of(values: Array) -> msgspec.Raw:
     """Return an array of finite numbers or bools, of any shape, as JSON.
 

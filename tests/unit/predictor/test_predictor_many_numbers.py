@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perennial_core.artifact.model import Array
 from perennial_core.manifest import Column, ColumnType
 from perennial_predictor.instances import InstanceReader
-from perennial_predictor.many_numbers import instances_in, json_of, lists_in
+from perennial_predictor.many_numbers import has_more_lists, instances_in, json_of, lists_in
 from perennial_predictor.problems import Problem
 from perennial_predictor.v2.body import read
 
@@ -192,7 +192,10 @@ def test_what_is_plain_is_read_without_objects() -> None:
 
 @given(st.text(alphabet='[]{}", 1\u00e9', max_size=200))
 def test_the_lists_of_a_body_are_counted(text: str) -> None:
-    assert lists_in(text.encode()) == text.count("[")
+    lists = text.count("[")
+    assert lists_in(text.encode()) == lists
+    assert not has_more_lists(text.encode(), lists)
+    assert not lists or has_more_lists(text.encode(), lists - 1)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from perennial_core.artifact.model import Array
 from perennial_predictor.many_numbers import (
     FEW,
     NOT_PLAIN,
+    has_more_lists,
     json_of,
-    lists_in,
     numbers_of,
     root_of,
 )
@@ -166,7 +166,7 @@ def _plainly_asked_for_many(body: bytes) -> Asked | None:
     root = root_of(body)
     inputs, name = root["inputs"], root.get("id")
     lists = 1 + 2 * len(inputs)  # theirs, and of each its shape and its data
-    if len(inputs) == 0 or len(root) != 1 + ("id" in root) or lists_in(body) != lists:
+    if len(inputs) == 0 or len(root) != 1 + ("id" in root) or has_more_lists(body, lists):
         return None
     tensors = [_plain_tensor(_described(each), numbers_of(each["data"])) for each in inputs]
     return Asked(tensors, id=msgspec.convert(name, str | None))
