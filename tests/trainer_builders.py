@@ -17,6 +17,7 @@ from perennial_core.resource.gate import GateSpec
 from perennial_core.settings import TrainerSettings
 from perennial_trainer.data.dataset import Dataset, build_dataset
 from perennial_trainer.data.formats import FileTable
+from perennial_trainer.data.holdout import divide
 from perennial_trainer.data.rows import Rows
 from perennial_trainer.estimator.build import build_estimator, task_of
 from perennial_trainer.incumbent import Incumbent
@@ -100,7 +101,10 @@ def trained(
     given = order(estimator=estimator, target=target, asked=asked, **data)
     unfitted = build_estimator(given.training.estimator, ["sklearn"])
     task = task_of(unfitted, given.training.estimator)
-    return train(given, unfitted, task, dataset(columns, target, task), incumbent, trusted_types)
+    built = dataset(columns, target, task)
+    division = divide(built, given.training.data.holdout, task)
+    texts = built.without_numbers()
+    return train(given, unfitted, task, texts, division, incumbent, trusted_types)
 
 
 def loaded(candidate: Candidate) -> LoadedModel:

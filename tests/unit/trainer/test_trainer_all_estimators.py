@@ -21,6 +21,7 @@ from trainer_builders import dataset, loaded, order
 from perennial_core.artifact.frame import columns_of, estimator_predictions
 from perennial_core.errors import UserError
 from perennial_core.manifest import ArtifactFormat, Task
+from perennial_trainer.data.holdout import divide
 from perennial_trainer.estimator.build import build_estimator, task_of
 from perennial_trainer.serialization.parity import TOLERANCES, parity_error
 from perennial_trainer.training import Candidate, train
@@ -139,7 +140,8 @@ def attempt(case: Case) -> Result:
         estimator = build_estimator(given.training.estimator, ["sklearn"])
         task = task_of(estimator, given.training.estimator)
         data = dataset(case.columns(), task=task)
-        candidate = train(given, estimator, task, data, None, ())
+        division = divide(data, given.training.data.holdout, task)
+        candidate = train(given, estimator, task, data.without_numbers(), division, None, ())
     except UserError as error:
         return Result("refused", str(error))
     assert_same(candidate, estimator, case)

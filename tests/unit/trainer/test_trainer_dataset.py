@@ -86,6 +86,23 @@ def test_numbers_alone_are_one_block_without_a_copy() -> None:
     assert np.shares_memory(built.features.to_numpy(), built.features["a"].to_numpy())
 
 
+def test_without_numbers_rows_keep_their_texts_and_nothing_of_the_matrix() -> None:
+    for texts in ({}, {"t": ["u", "v", None]}):
+        built = dataset({"a": [1, 2, 3], "b": [True, False, True], **texts, "y": Y})
+        rest = built.without_numbers()
+        assert list(rest.features.columns) == list(texts)
+        assert (rest.count, rest.inputs, rest.target) == (3, built.inputs, built.target)
+        matrix = built.features[["a", "b"]].to_numpy()
+        assert not any(np.shares_memory(rest.features[name], matrix) for name in texts)
+
+
+def test_numbers_come_in_pieces_each_with_a_dictionary_of_its_own() -> None:
+    pieces = [pa.array([1.5, 2.5, 1.5]), pa.array([4.5, None, 2.5])]
+    values = pa.chunked_array([piece.dictionary_encode() for piece in pieces])
+    built = dataset({"x": values, "y": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]})
+    np.testing.assert_array_equal(built.features["x"], [1.5, 2.5, 1.5, 4.5, np.nan, 2.5])
+
+
 BAD_FEATURES = [
     ([None, None, None], "points.csv: column 'x' has no value in any row"),
     ([np.nan, np.nan, np.nan], "points.csv: column 'x' has no value in any row"),

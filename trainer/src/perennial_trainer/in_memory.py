@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
-from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
 
 from perennial_core.manifest import Task
 from perennial_core.order import TrainingOrder
+from perennial_core.resource import Holdout
 from perennial_trainer.data.dataset import Dataset, build_dataset
 from perennial_trainer.data.fingerprint import fingerprint
+from perennial_trainer.data.holdout import Division, divide
 from perennial_trainer.data.rows import Rows
 from perennial_trainer.estimator.build import build_estimator, task_of
 from perennial_trainer.incumbent import Incumbent
 from perennial_trainer.scorers import check_task
 from perennial_trainer.training import Candidate, train
+
+_AT_ONCE = 0.01
+"""Seconds in which few rows are ready."""
+_NEEDED_AFTER_THE_FIT = "perennial_trainer.serialization.converters"
+"""It imports skl2onnx, which takes 0.2 seconds."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class InMemory:
     estimator: Any
     task: Task
     dataset: Dataset
+    """Without its numbers: those are in the division."""
+    division: Division
+    fingerprint: str
 
     @property
     def name(self) -> str:
@@ -43,20 +54,22 @@ class InMemory:
         """How many features there are."""
         return len(self.dataset.inputs)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        return fingerprint(self.dataset)
-
     def train(self, incumbent: Incumbent | None, trusted_types: Sequence[str]) -> Candidate:
         """Return what is to be published; raises as ``training.train``."""
-        dataset = self.dataset
-        return train(self.order, self.estimator, self.task, dataset, incumbent, trusted_types)
+        dataset, division, task = self.dataset, self.division, self.task
+        return train(self.order, self.estimator, task, dataset, division, incumbent, trusted_types)
 
 
 def in_memory(
-    order: TrainingOrder, allowed_modules: Sequence[str], read: Callable[[], Rows]
+    order: TrainingOrder, allowed_modules: Sequence[str], rows: Future[Rows], reader: Executor
 ) -> InMemory:
     """Return the rows as the estimator takes them, once the spec has been found right.
+
+    Args:
+        order: What to train.
+        allowed_modules: Where estimators may come from.
+        rows: As they will have been read.
+        reader: A thread for what is done with them, while something else is imported here.
 
     Raises:
         DataError: The rows cannot be used.
@@ -67,6 +80,14 @@ def in_memory(
     estimator = build_estimator(spec, allowed_modules)
     task = task_of(estimator, spec)
     check_task(order.gate, task)
-    dataset = build_dataset(read(), task)
+    prepared = reader.submit(_prepared, rows, order.training.data.holdout, task)
+    if not wait([prepared], _AT_ONCE).done:
+        import_module(_NEEDED_AFTER_THE_FIT)
+    return InMemory(order, estimator, task, *prepared.result())
+
+
+def _prepared(rows: Future[Rows], holdout: Holdout, task: Task) -> tuple[Dataset, Division, str]:
+    """Return the rows as the estimator takes them, divided, and their fingerprint."""
+    dataset = build_dataset(rows.result(), task)
     pa.default_memory_pool().release_unused()  # the rows as they were read
-    return InMemory(order, estimator, task, dataset)
+    return dataset.without_numbers(), divide(dataset, holdout, task), fingerprint(dataset)

@@ -30,6 +30,9 @@ from perennial_trainer.failure import (
 from perennial_trainer.record import Start, record_failure
 from perennial_trainer.termination import end_on_sigterm
 
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that reads rows waits for one that imports, each time that it wants the
+interpreter."""
 _SELDOM = (100_000, 50, 100)
 """What a run imports is not garbage, and at the usual thresholds a fifth of the time of the imports
 goes into looking for some."""
@@ -51,6 +54,7 @@ def run() -> None:
         configure_logging()
     logging.captureWarnings(True)
     gc.set_threshold(*_SELDOM)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     raise typer.Exit(_run())
 
 

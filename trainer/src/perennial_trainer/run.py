@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import structlog
@@ -64,9 +63,7 @@ def _read(start: Start[TrainingOrder]) -> InMemory | Streamed:
         rows = reader.submit(read_rows, order.training.data, start.settings)
         from perennial_trainer.in_memory import in_memory
 
-        if not rows.done():
-            import_module("skl2onnx")  # takes 0.3 seconds, and is not needed before the fit is done
-        return in_memory(order, start.settings.allowed_modules, rows.result)
+        return in_memory(order, start.settings.allowed_modules, rows, reader)
 
 
 def _is_unchanged(order: TrainingOrder, latest: Manifest, data_fingerprint: str) -> bool:

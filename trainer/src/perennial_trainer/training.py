@@ -30,7 +30,7 @@ from perennial_core.manifest import (
 from perennial_core.order import TrainingOrder
 from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
-from perennial_trainer.data.holdout import Division, Part, check_trainable, divide
+from perennial_trainer.data.holdout import Division, Part, check_trainable
 from perennial_trainer.drift import distributions, drift_since, profiles
 from perennial_trainer.estimator.build import name_of
 from perennial_trainer.estimator.preprocessing import with_preprocessing
@@ -67,6 +67,7 @@ def train(
     estimator: Any,
     task: Task,
     dataset: Dataset,
+    division: Division,
     incumbent: Incumbent | None,
     trusted_types: Sequence[str],
 ) -> Candidate:
@@ -76,17 +77,17 @@ def train(
         order: What to train.
         estimator: Unfitted, as the spec describes it.
         task: What it predicts.
-        dataset: All rows.
+        dataset: What all rows are; of their values only the texts are needed.
+        division: All rows, divided.
         incumbent: What serves, to be measured on the same holdout.
         trusted_types: Types that a skops artifact may need beyond the project's own list.
 
     Raises:
-        DataError: The rows do not suffice.
+        DataError: The rows to train on do not suffice.
         SpecError: The estimator cannot be fitted to the rows, or not be published; or the gate asks
             for a metric that does not suit it.
     """
     spec = order.training.estimator
-    division = divide(dataset, order.training.data.holdout, task)
     check_trainable(dataset, division, task)
     if task is Task.CLASSIFICATION:
         check_labels(order, estimator, np.unique(division.training.target), dataset.target.column)

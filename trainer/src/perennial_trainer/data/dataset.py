@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,11 @@ class Dataset:
     @property
     def count(self) -> int:
         return len(self.features)
+
+    def without_numbers(self) -> Dataset:
+        """Return as many rows that hold their texts alone, which need no memory of the numbers."""
+        texts = [column.name for column in self.inputs if column.type is ColumnType.STRING]
+        return replace(self, features=self.features[texts])
 
 
 def kinds_of(rows: Rows) -> dict[str, Kind]:

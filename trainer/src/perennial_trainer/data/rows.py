@@ -43,10 +43,15 @@ class Rows:
         """Say where counted rows were counted."""
         return "in all" if self.is_all else "in its batch"
 
+    def columns(self, name: str) -> Iterator[pa.ChunkedArray]:
+        """Yield the values of a column, file by file."""
+        for file in self.files:
+            yield file.table.column(name)
+
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """Yield the values of a column, piece by piece."""
-        for file in self.files:
-            yield from file.table.column(column).chunks
+        for values in self.columns(column):
+            yield from values.chunks
 
     def types(self, column: str) -> list[tuple[str, pa.DataType]]:
         """Return the type that a column has in each file, by the file's name."""
