@@ -10,7 +10,7 @@ from trainer_builders import order, settings
 from typer.testing import CliRunner, Result
 
 from perennial_core.registry import Registry
-from perennial_trainer.main import app
+from perennial_trainer.commands import app
 from perennial_trainer.record import Start
 from perennial_trainer.run import run
 

@@ -1,4 +1,4 @@
-"""The command ``perennial-trainer``: ``run`` is what a Job runs, ``generate`` makes data."""
+"""The command ``perennial-trainer``; what it does as a Job is here, all else in ``commands``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Any, TextIO
 
 import structlog
-import typer
 
 from perennial_core.errors import PerennialError
 from perennial_core.log import configure_logging
@@ -38,24 +37,17 @@ _SELDOM = (100_000, 50, 100)
 goes into looking for some."""
 
 _log = structlog.get_logger("perennial_trainer")
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
-)
 
 
-@app.command()
-def run() -> None:
-    """Train or take over the version that PERENNIAL_TRAINING_FILE orders, and publish it.
-
-    Exit codes: 0 published or skipped, 65 bad data, 78 bad spec (both: do not retry), 75 outage
-    (retry), 143 ended by SIGTERM (retry), 1 unexpected (retry).
-    """
+def run() -> ExitCode:
+    """Do what PERENNIAL_TRAINING_FILE orders, and report how it ended: log, termination message,
+    record of the run."""
     with redirect_stdout(_stdout_for_logs_alone()):
         configure_logging()
     logging.captureWarnings(True)
     gc.set_threshold(*_SELDOM)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    raise typer.Exit(_run())
+    return _run()
 
 
 def _stdout_for_logs_alone() -> TextIO:
@@ -137,39 +129,27 @@ def _report_end(
     return code
 
 
-@app.command()
-def generate(
-    file: Annotated[Path, typer.Argument(help="A .csv, .parquet or .jsonl file.")],
-    rows: Annotated[int, typer.Option(help="How many rows to write.")] = 1000,
-    noise: Annotated[float, typer.Option(help="Standard deviation of the noise.")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same rows.")] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the file's rows.")] = False,
-) -> None:
-    """Write rows of y = 2x + 3 plus noise; readers see the old file or the new one, whole."""
-    from perennial_trainer.data.sample import Linear
-    from perennial_trainer.generate import generate as write
-
-    try:
-        count = write(file, Linear(rows, noise, seed), append=append)
-    except PerennialError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(exit_code(error)) from None
-    typer.echo(f"{file}: {count} rows")
-
-
 def main() -> None:
     """Do what the command line says, and end without taking the interpreter to pieces.
 
     That takes some tenths of a second with all that scikit-learn loads; the kernel takes none.
     """
     try:
-        app()
+        _do_as_told()
     except SystemExit as end:
         sys.stdout.flush()
         sys.stderr.flush()
         if isinstance(end.code, int):
             os._exit(end.code)
         raise
+
+
+def _do_as_told() -> None:
+    if sys.argv[1:] == ["run"]:
+        sys.exit(run())
+    from perennial_trainer.commands import app  # typer takes 0.05 s, which a Job need not wait for
+
+    app()
 
 
 if __name__ == "__main__":

@@ -9,25 +9,42 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     JsonValue,
     PlainValidator,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from perennial_core.validation import Matching
 
 
 class Part(BaseModel):
-    """A part of the resource: immutable, camelCase in YAML, unknown fields refused."""
+    """A part of the resource: immutable, camelCase in YAML, unknown fields refused.
+
+    The text below a field describes it in the CRD.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        from perennial_core.resource.descriptions import descriptions
+
+        found = handler(schema)
+        properties = handler.resolve_ref_schema(found).get("properties", {})
+        for name, text in descriptions(cls).items():
+            properties[cls.model_fields[name].alias]["description"] = text
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return the part as it stands in YAML; fields that are not set are left out."""
