@@ -148,7 +148,11 @@ async def _hire(
         return
     from perennial_predictor.workers.crew import hire  # takes time and memory
 
-    server.join(await hire(predictor, listener, shares.workers))
+    try:
+        server.join(await hire(predictor, listener, shares.workers))
+    except OSError as error:
+        _log.warning("one process answers", error=str(error))
+        return
     _log.info("several processes answer", workers=shares.workers)
 
 

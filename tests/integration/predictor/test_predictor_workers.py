@@ -164,6 +164,20 @@ def test_what_keeps_a_further_process_from_starting_is_one_clear_line(tmp_path: 
     assert "nowhere" in said["error"]
 
 
+def test_where_no_further_process_can_be_started_that_is_said_and_one_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("too-long-for-a-socket" * 5)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    with bundled_predictor(tmp_path, line(), workers=2) as process:
+        process.ready()
+        eventually(lambda: log_of(process, "one process answers") == 1)
+        answers(process, 3)
+        assert measured(process, "perennial_predictions_total") == 3
+        assert children(process) == []
+
+
 def failure_of(client: httpx.Client) -> list[str]:
     """Ask once, and return what went wrong: nothing or one thing."""
     try:

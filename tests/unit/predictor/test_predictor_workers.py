@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import socket
 from asyncio.subprocess import Process
 from collections import Counter
@@ -19,7 +20,7 @@ from perennial_predictor.cost import Cost
 from perennial_predictor.exposition import text_of
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.workers import crew, desk
-from perennial_predictor.workers.crew import Crew
+from perennial_predictor.workers.crew import Crew, pause_seconds
 from perennial_predictor.workers.merged import merged
 from perennial_predictor.workers.plan import Limits, workers_for
 from perennial_predictor.workers.shares import Shares
@@ -167,17 +168,21 @@ async def test_where_nobody_answers_or_not_in_time_that_is_told(
 
 
 class PlayedCrew(Crew):
-    """A crew of one process, which does nothing but last."""
+    """A crew of one process, which does nothing but last, so many seconds."""
 
     def __init__(
-        self, folder: TemporaryDirectory[str], desk_of_first: asyncio.AbstractServer
+        self,
+        folder: TemporaryDirectory[str],
+        desk_of_first: asyncio.AbstractServer,
+        lasts: str = "600",
     ) -> None:
+        self._lasts = lasts
         self.started: list[Process] = []
         self.has_started, self.is_seen = asyncio.Event(), asyncio.Event()
         super().__init__(2, socket.socket(), folder, desk_of_first)
 
     async def _started(self, number: int) -> Process:
-        self.started.append(await asyncio.create_subprocess_exec("sleep", "600"))
+        self.started.append(await asyncio.create_subprocess_exec("sleep", self._lasts))
         self.has_started.set()
         if len(self.started) == 2:
             self.is_seen.set()
@@ -232,3 +237,40 @@ async def test_a_process_that_hangs_is_waited_for_once_and_what_it_said_counts(
     assert [read_report("pod", "uid", text.decode()).requests for text in texts] == [7] * 5
     assert next(looks) == 2
     await played.stop(5)
+
+
+async def test_who_ends_does_not_wait_until_a_process_would_be_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def asked(_: bytes) -> bytes:
+        return b""
+
+    monkeypatch.setattr(crew, "_PAUSE_SECONDS", 600)
+    monkeypatch.setattr(crew, "_LONGEST_PAUSE_SECONDS", 600)
+    folder: TemporaryDirectory[str] = TemporaryDirectory()
+    played = PlayedCrew(folder, await desk.answering(Path(folder.name) / "0.sock", asked), "0")
+    await played.has_started.wait()
+    await played.started[0].wait()
+    async with asyncio.timeout(30):
+        await played.stop(600)
+    assert len(played.started) == 1
+
+
+async def test_a_process_that_is_started_as_all_end_ends_too() -> None:
+    async def asked(_: bytes) -> bytes:
+        return b""
+
+    folder: TemporaryDirectory[str] = TemporaryDirectory()
+    played = PlayedCrew(folder, await desk.answering(Path(folder.name) / "0.sock", asked))
+    await asyncio.sleep(0)  # it is being started
+    played.leave()
+    async with asyncio.timeout(30):
+        await played.stop(600)
+    assert [each.returncode for each in played.started] == [-signal.SIGTERM]
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 1), (1, 2), (3, 8), (6, 60), (5000, 60)])
+def test_what_never_answered_is_started_anew_less_and_less_often(
+    failures: int, seconds: float
+) -> None:
+    assert pause_seconds(failures) == seconds

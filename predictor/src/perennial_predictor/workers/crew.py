@@ -23,7 +23,8 @@ _LOOK_SECONDS = 10.0
 _PATIENCE = 3
 """A process that did answer, and does not for so many looks, hangs: it is ended."""
 _PAUSE_SECONDS = 1.0
-"""Before one that ended is started anew."""
+"""Before one that ended is started anew; twice as long after each that ended without a word."""
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 class Crew:
@@ -51,7 +52,7 @@ class Crew:
         self._workers: dict[int, _Worker] = {}
         self._ended: bytes = b""
         """What those measured that have ended."""
-        self._leaving = False
+        self._leaving = asyncio.Event()
         self._keeping = [asyncio.create_task(self._keep(each)) for each in range(1, workers)]
 
     async def exposition(self, own: bytes) -> bytes:
@@ -63,12 +64,11 @@ class Crew:
 
     def leave(self) -> None:
         """Have all of them drain, and start none anew."""
-        if self._leaving:  # a second signal would end them at once
+        if self._leaving.is_set():  # a second signal would end them at once
             return
-        self._leaving = True
+        self._leaving.set()
         for each in self._workers.values():
-            with suppress(ProcessLookupError):
-                each.process.terminate()
+            each.leave()
 
     async def stop(self, seconds: float) -> None:
         """Wait until all have ended, and end those that take longer."""
@@ -84,27 +84,30 @@ class Crew:
         self._folder.cleanup()
 
     async def _keep(self, number: int) -> None:
-        while not self._leaving:
-            try:
-                await self._run(number)
-            except OSError as error:
-                _log.warning("a worker cannot start", worker=number, error=str(error))
-            await asyncio.sleep(0 if self._leaving else _PAUSE_SECONDS)
+        failures = 0
+        while not self._leaving.is_set():
+            failures = 0 if await self._run(number) else failures + 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_seconds(failures)):
+                    await self._leaving.wait()
 
-    async def _run(self, number: int) -> None:
-        """Start a process, and return when it has ended.
-
-        Raises:
-            OSError: It cannot be started.
-        """
-        address = address_of(self._directory, number)
-        worker = self._workers[number] = _Worker(await self._started(number), address)
+    async def _run(self, number: int) -> bool:
+        """Start a process, and return when it has ended: whether it had answered."""
+        try:
+            process = await self._started(number)
+        except OSError as error:
+            _log.warning("a worker cannot start", worker=number, error=str(error))
+            return False
+        worker = self._workers[number] = _Worker(process, address_of(self._directory, number))
+        if self._leaving.is_set():  # it has not heard of it
+            worker.leave()
         await self._watch(number, worker)
         del self._workers[number]
         if worker.said is not None:
             self._ended = merged([], [self._ended, worker.said])
-        if not self._leaving:
-            _log.warning("a worker ended", worker=number, exit_code=worker.process.returncode)
+        if not self._leaving.is_set():
+            _log.warning("a worker ended", worker=number, exit_code=process.returncode)
+        return worker.said is not None
 
     async def _started(self, number: int) -> Process:
         descriptor = self._listener.fileno()
@@ -148,6 +151,11 @@ class _Worker:
         """Whether it did not answer in time, so that nobody should wait for it."""
         self._address = address
 
+    def leave(self) -> None:
+        """Have it drain."""
+        with suppress(ProcessLookupError):
+            self.process.terminate()
+
     async def listen(self) -> bool:
         """Hear what it measured, and return whether it says so."""
         try:
@@ -167,6 +175,11 @@ async def hire(predictor: Predictor, listener: socket.socket, workers: int) -> C
     crew = Crew(workers, listener, folder, desk)
     predictor.metrics.join(crew.exposition)
     return crew
+
+
+def pause_seconds(failures: int) -> float:
+    """Return how long to wait before a process is started, after so many that never answered."""
+    return min(_PAUSE_SECONDS * 2.0 ** min(failures, 10), _LONGEST_PAUSE_SECONDS)
 
 
 def address_of(directory: Path, number: int) -> Path:
