@@ -139,6 +139,9 @@ class Operator:
         return 0.0
 
     async def waits_to_lead(self) -> bool:
+        """Return whether it does not lead yet; end the benchmark where it has ended."""
+        if self.process is not None and self.process.poll() is not None:
+            sys.exit("the operator has ended: run it by hand to see why")
         return not await self.counted("perennial_operator_leads")
 
     async def requests(self) -> float:
@@ -382,6 +385,7 @@ async def run(given: argparse.Namespace, redis: RegistrySettings) -> None:
     await config.load_kube_config()
     definition = kubectl.run(sys.executable, "-m", "perennial_core.resource.crd")
     kubectl.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=definition)
+    kubectl.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     async with (
         CountingCluster(client.ApiClient()) as cluster,
         Registry.from_settings(redis) as registry,
