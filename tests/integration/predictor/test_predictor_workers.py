@@ -106,7 +106,7 @@ def counted_by(worker: int) -> str:
     """Return what a further process measured itself."""
     command = Path(f"/proc/{worker}/cmdline").read_text().split("\0")
     directory, number = command[4:6]
-    return asyncio.run(ask(address_of(Path(directory), int(number)))).decode()
+    return asyncio.run(ask(address_of(Path(directory), int(number)), b"", 20)).decode()
 
 
 def called(process: PredictorProcess, number: int) -> list[bool]:
@@ -142,7 +142,7 @@ def test_no_call_by_grpc_is_lost_as_all_end(tmp_path: Path) -> None:
         all_serve(process, 2)
         eventually(lambda: log_of(process, "listening for gRPC") == 2)
         process.terminate()
-        assert all(called(process, 40))
+        assert all(called(process, 20))
         assert process.exit_code() == 0
 
 
@@ -185,6 +185,16 @@ def failure_of(client: httpx.Client) -> list[str]:
     except httpx.TransportError as error:
         return [repr(error)]
     return [] if answer.status_code == 200 else [answer.text]
+
+
+def test_what_a_process_counted_is_told_while_it_hangs(two: PredictorProcess) -> None:
+    with two as process:
+        all_serve(process, 2)
+        answers(process, 5)
+        assert measured(process, "perennial_predictions_total") == 5
+        (further,) = children(process)
+        os.kill(further, signal.SIGSTOP)
+        assert {measured(process, "perennial_predictions_total") for _ in range(3)} == {5.0}
 
 
 def test_no_request_is_lost_as_all_end(tmp_path: Path) -> None:

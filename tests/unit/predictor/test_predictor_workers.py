@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from served_models import iris, line
 
+from perennial_operator import predictors
 from perennial_operator.pod_report import PodReport, read_report
 from perennial_predictor.cost import Cost
 from perennial_predictor.exposition import text_of
 from perennial_predictor.metrics import Metrics
-from perennial_predictor.workers import crew, desk
+from perennial_predictor.workers import crew, desk, whole
 from perennial_predictor.workers.crew import Crew, pause_seconds
 from perennial_predictor.workers.merged import merged
 from perennial_predictor.workers.plan import Limits, workers_for
@@ -148,23 +149,23 @@ async def test_a_question_is_answered(tmp_path: Path) -> None:
         return question * 100_000
 
     async with await desk.answering(tmp_path / "0", answer):
-        assert await desk.ask(tmp_path / "0", b"/metrics") == b"/metrics" * 100_000
+        assert await desk.ask(tmp_path / "0", b"/metrics", 20) == b"/metrics" * 100_000
 
 
-async def test_where_nobody_answers_or_not_in_time_that_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk, "_SECONDS", 0.05)
-
+async def test_where_nobody_answers_or_not_in_time_that_is_told(tmp_path: Path) -> None:
     async def silent(_: bytes) -> bytes:
         await asyncio.sleep(0.5)
         return b"too late"
 
     with pytest.raises(OSError):
-        await desk.ask(tmp_path / "0")
+        await desk.ask(tmp_path / "0", b"", 0.05)
     async with await desk.answering(tmp_path / "0", silent):
         with pytest.raises(OSError):
-            await desk.ask(tmp_path / "0")
+            await desk.ask(tmp_path / "0", b"", 0.05)
+
+
+def test_who_looks_waits_longer_than_is_waited_for_one_that_hangs() -> None:
+    assert min(whole._SECONDS, predictors._SECONDS) > crew._LISTEN_SECONDS
 
 
 class PlayedCrew(Crew):

@@ -20,6 +20,8 @@ from perennial_predictor.workers.whole import speaking
 _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 10.0
+_LISTEN_SECONDS = 1.0
+"""The longest wait for what a process measured: less than those wait who look at all."""
 _PATIENCE = 3
 """A process that did answer, and does not for so many looks, hangs: it is ended."""
 _PAUSE_SECONDS = 1.0
@@ -159,7 +161,7 @@ class _Worker:
     async def listen(self) -> bool:
         """Hear what it measured, and return whether it says so."""
         try:
-            self.said = await ask(self._address)
+            self.said = await ask(self._address, b"", _LISTEN_SECONDS)
         except OSError as error:
             self.is_late = isinstance(error, TimeoutError)
             return False

@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-_SECONDS = 2.0
-"""The longest wait for an answer."""
-
 
 async def answering(
     address: Path, answer: Callable[[bytes], Awaitable[bytes]]
@@ -26,13 +23,13 @@ async def answering(
     return await asyncio.start_unix_server(meet, address)
 
 
-async def ask(address: Path, question: bytes = b"") -> bytes:
-    """Return what is answered to a question.
+async def ask(address: Path, question: bytes, seconds: float) -> bytes:
+    """Return what is answered to a question within so many seconds.
 
     Raises:
         OSError: Nothing answers there, or not in time.
     """
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(seconds):
         reader, writer = await asyncio.open_unix_connection(address)
         try:
             writer.write(question + b"\n")

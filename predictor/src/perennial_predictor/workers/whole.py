@@ -19,6 +19,9 @@ from perennial_predictor.workers.desk import ask
 
 _PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
+_SECONDS = 2.0
+"""The longest wait for the first process, which may itself wait for one that hangs."""
+
 
 class _Reply(msgspec.Struct):
     status: int
@@ -48,7 +51,7 @@ def forwarding(first: Path, routes: Sequence[Route]) -> list[Route]:
 
 async def _forward(first: Path, request: Request) -> Response:
     try:
-        said = await ask(first, request.scope["path"].encode())
+        said = await ask(first, request.scope["path"].encode(), _SECONDS)
     except OSError:
         raise problems.unavailable("the first process of the predictor does not answer") from None
     reply = msgspec.msgpack.decode(said, type=_Reply)
