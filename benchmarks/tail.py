@@ -2,8 +2,9 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/tail.py [--rounds N] [--seconds S]
 
-Finds how many one-row requests Perennial answers a second, then sends four fifths of that at a
-steady rate to bare uvicorn and to Perennial in turn. The time counts from when a request was due.
+Finds in each round how many one-row requests Perennial answers a second, for that moves with the
+machine, then sends four fifths of that at a steady rate to bare uvicorn and to Perennial in turn.
+The time counts from when a request was due.
 
 That many are answered when 64 clients ask again at once, so that requests share calls of the model.
 At a steady rate they share few, and keep the server's core busy from half of that on.
@@ -15,7 +16,7 @@ import statistics
 from pathlib import Path
 
 from bars import Bar, Group, colour
-from comparison import CONNECTIONS, capacity, warm_up
+from comparison import CONNECTIONS, warm_up
 from contestants import Contestant, Task, bare, perennial
 from load import Load, generate
 from models import make
@@ -35,12 +36,10 @@ def compared(name: str, directory: Path, options: Options) -> Group:
     with limit.server, ours.server:
         warm_up(limit)
         warm_up(ours)
-        most = capacity(ours, options)
-        rate = SHARE * most
-        loads = [
-            (ask(limit, options, rate), ask(ours, options, rate)) for _ in range(options.rounds)
-        ]
-    print(f"\n{name}: {rate:.0f} requests a second, {SHARE:.0%} of {most:.0f}")
+        rounds = [in_turn(limit, ours, options) for _ in range(options.rounds)]
+    most = statistics.median(capacity for capacity, _ in rounds)
+    loads = [pair for _, pair in rounds]
+    print(f"\n{name}: {SHARE:.0%} of {most:.0f} requests a second")
     bars = []
     for number, contestant in enumerate((limit, ours)):
         half, late = (milliseconds([pair[number] for pair in loads], q) for q in QUANTILES)
@@ -52,7 +51,16 @@ def compared(name: str, directory: Path, options: Options) -> Group:
     return Group(f"p99 of one-row requests at {SHARE:.0%} of our capacity, {name}", bars)
 
 
-def ask(contestant: Contestant, options: Options, rate: float) -> Load:
+def in_turn(
+    limit: Contestant, ours: Contestant, options: Options
+) -> tuple[float, tuple[Load, Load]]:
+    """Return our capacity as it is now, and how both bear their share of it."""
+    capacity = ask(ours, options).rate
+    rate = SHARE * capacity
+    return capacity, (ask(limit, options, rate), ask(ours, options, rate))
+
+
+def ask(contestant: Contestant, options: Options, rate: float | None = None) -> Load:
     return generate(
         contestant.server.port,
         contestant.request,
