@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +28,12 @@ def image_python() -> tuple[Path, dict[str, str]]:
         CalledProcessError: As for ``programs``.
     """
     python = _installed("predictor", _ROOT / "requirements" / "predictor.txt") / "python"
-    sources = (str(_ROOT / package / "src") for package in ("core", "predictor"))
-    return python, {"PYTHONPATH": os.pathsep.join(sources)}
+    own = _MADE / "own"
+    shutil.rmtree(own, ignore_errors=True)
+    for package in ("core", "predictor"):
+        shutil.copytree(_ROOT / package / "src", own, dirs_exist_ok=True)
+    subprocess.run([python, "-m", "compileall", "-q", own], check=True)  # as pip does in the image
+    return python, {"PYTHONPATH": str(own)}
 
 
 def _installed(name: str, requirements: Path) -> Path:
