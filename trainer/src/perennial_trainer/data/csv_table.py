@@ -13,10 +13,9 @@ from perennial_core.errors import brief
 from perennial_trainer.data.data_file import DataFile
 from perennial_trainer.failure import DataError
 
-_SCAN_BYTES = 4 * 1024 * 1024
+_SCAN_BYTES = 256 * 1024
 _BLOCK_BYTES = 4 * 1024 * 1024
-"""What a thread parses at a time. pyarrow's own 1 MiB makes four times as many pieces, whose memory
-takes the kernel twice as long."""
+"""What a thread parses at a time. By pyarrow's own 1 MiB reading takes a tenth more CPU."""
 _ROW = re.compile(r"CSV parse error: Row #(\d+): (.*)", re.DOTALL)
 
 
