@@ -8,9 +8,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-_NICENESS = 5
-"""Such a thread gets a third of the CPU time of others that want it too. Were it less, it would
-keep the requests waiting whenever it waits for the CPU while it holds the interpreter."""
+_NICENESS = 2
+"""Such a thread gets two thirds of what others get of the CPU that want it too. Were it less, the
+next version would come late, and whenever the thread waits for the CPU while it holds the
+interpreter, the requests would too."""
 
 
 def thread_that_gives_way() -> ThreadPoolExecutor:
