@@ -172,7 +172,7 @@ def test_commands_at_the_same_time_wait_for_each_other(running: LocalRun) -> Non
 
 
 def test_ctrl_c_while_waiting_ends_it_quietly_and_the_run_goes_on(running: LocalRun) -> None:
-    running.generate("--seed", "2")
+    running.generate("--seed", "2", "--rows", "1000000")  # or it might have ended by then
     line = [sys.executable, "-m", "perennial_cli", "train", *where(running), "--wait"]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as waiting:
         assert waiting.stderr is not None
