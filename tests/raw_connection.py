@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -64,6 +65,12 @@ class RawConnection(AbstractContextManager["RawConnection"]):
         headers = {name.lower(): value for name, value in pairs}
         length = 0 if head_only else int(headers.get("content-length", 0))
         return Answer(status, headers, self._arrived.read(length))
+
+    def reset(self) -> None:
+        """Leave with a reset: what is under way is lost, and what the server reads next fails."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._arrived.close()
+        self._socket.close()
 
     def is_closed(self) -> bool:
         """Wait until the server closes, and return whether it does so with nothing more to say."""

@@ -84,21 +84,23 @@ class Exchange:
         start, self._start = self._start, None
         if message["type"] == "http.response.start":
             self._start = message  # until it is known whether the answer is whole
+            return
+        cycle = self._cycle
+        if cycle.flow.write_paused:
+            await cycle.flow.drain()
+        if cycle.transport.is_closing():
+            cycle.disconnected = True  # uvicorn tells only the last of a client's requests
         elif start is None:
             await self._pass_on(message)
         elif message.get("more_body"):
             await self._pass_on(start)
             await self._pass_on(message)
         else:
-            if self._cycle.flow.write_paused:
-                await self._cycle.flow.drain()
             self._write(start, message.get("body", b""))
 
     def _write(self, start: Message, body: bytes) -> None:
         """Write a whole answer, and do what uvicorn does with the last part of one."""
         cycle = self._cycle
-        if cycle.disconnected:
-            return
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.transport.write(self._written(start, body))

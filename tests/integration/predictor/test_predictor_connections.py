@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bundled_predictor import bundled_predictor
@@ -151,3 +152,19 @@ def test_a_client_that_wants_no_more_is_answered_and_left(
     answer = connection.send(asked).answer()
     assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert connection.is_closed()
+
+
+def test_clients_that_reset_their_connection_leave_no_error_behind(tmp_path: Path) -> None:
+    rows = json.dumps({"instances": [[1.0]] * 500}).encode()
+    sent = request("POST", "/predict", rows) * 20
+    with bundled_predictor(tmp_path, line()) as predictor:
+        predictor.ready()
+
+        for _ in range(200):
+            connection = RawConnection(predictor.port).send(sent)
+            assert connection.answer().status == 200
+            connection.reset()  # while the rest is being answered
+
+        with RawConnection(predictor.port) as connection:
+            assert connection.send(request("POST", "/predict", instance(1))).answer().status == 200
+        assert [said for said in predictor.log() if said["level"] == "error"] == []
