@@ -15,6 +15,9 @@ _HTML = "text/html"
 _JSON = "application/json"
 _PLAIN_JSON = _JSON.encode()
 
+_LENGTH_DIGITS = 20
+"""Of lengths, which the parser takes below 2**64; more zeros than int() reads may stand before."""
+
 _PACKED = (b"gzip", b"deflate")
 _ANY_HEADER = zlib.MAX_WBITS | 32
 """zlib's way to say that a stream says itself whether it is gzip's or zlib's."""
@@ -37,7 +40,7 @@ async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             _check_content_type(value.decode("latin-1"))
         elif name == b"content-encoding" and value.lower() != b"identity":
             raise problems.unsupported("Send the body without Content-Encoding.")
-        elif name == b"content-length" and int(value) > limit:
+        elif name == b"content-length" and int(value[-_LENGTH_DIGITS:]) > limit:
             raise problems.too_large(limit)
         elif name == b"upgrade":  # the parser takes what follows for the other protocol
             raise problems.upgrade()
@@ -60,7 +63,7 @@ async def whole_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-encoding":
             encoding = value.lower()
-        elif name == b"content-length" and int(value) > limit:
+        elif name == b"content-length" and int(value[-_LENGTH_DIGITS:]) > limit:
             raise problems.too_large(limit)
         elif name == b"upgrade":
             raise problems.upgrade()

@@ -249,6 +249,20 @@ def test_what_is_not_http_gets_a_problem_document(
     assert "not valid HTTP" in document["detail"]
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/line/infer"])
+@pytest.mark.parametrize(("length", "status"), [(0, 400), (2**64 - 1, 413)])
+def test_a_length_may_have_many_zeros_in_front(
+    client: httpx.Client, path: str, length: int, status: int
+) -> None:
+    zeros = "0" * 5000
+    head, _ = sent(
+        client,
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Content-Length: {zeros}{length}\r\n\r\n".encode(),
+    )
+    assert head.startswith(b"http/1.1 %d " % status)
+
+
 def test_a_body_with_an_upgrade_is_told_how_to_come_without(client: httpx.Client) -> None:
     content = b'{"instances": [1]}'
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
