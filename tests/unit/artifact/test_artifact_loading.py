@@ -168,7 +168,9 @@ def test_a_graph_that_does_not_fit_the_manifest_is_refused() -> None:
         load_model(fewer, serialized.artifact)
 
 
-def test_what_the_model_itself_refuses_is_said_so() -> None:
+def test_what_the_model_itself_refuses_is_said_so_and_not_logged(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     steps = [
         {"name": "encode", "class": "sklearn.preprocessing.OneHotEncoder"},
         {"name": "predict", "class": "sklearn.linear_model.LinearRegression"},
@@ -176,6 +178,7 @@ def test_what_the_model_itself_refuses_is_said_so() -> None:
     model = model_of({"color": COLORS, "y": X}, {"steps": steps})
     with pytest.raises(InstanceRefused, match="tests/points"):
         model.predict({"color": np.array(["purple"], dtype=object)})
+    assert capfd.readouterr() == ("", "")
 
 
 def test_blas_and_openmp_get_as_many_threads_as_a_prediction_may_use() -> None:

@@ -34,7 +34,9 @@ from perennial_core.manifest import Signature
 MISSING_TEXT = "nan"
 """ONNX strings have no missing value; skl2onnx writes the category of missing values so."""
 
-_ERRORS_ONLY = 3
+_NO_ERRORS = 4
+"""onnxruntime would write each error beside our log, in its own way; we get them as exceptions."""
+
 _NUMBERS: dict[str, type[np.floating[Any]]] = {
     "tensor(double)": np.float64,
     "tensor(float)": np.float32,
@@ -113,7 +115,7 @@ class _Input:
 
 def _session(artifact: bytes, threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _NO_ERRORS
     # Idle threads that spin would take the CPU from the other threads of a small container.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
