@@ -15,6 +15,9 @@ from perennial_core.manifest import Manifest
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
+_LONGEST_DETAIL = 2000
+"""In characters: a name that a client sent, which a detail repeats, may be as long as a body."""
+
 
 class ProblemDocument(msgspec.Struct, omit_defaults=True):
     """The body of an answer that is an error."""
@@ -36,7 +39,7 @@ class Problem(Exception):
         status: HTTP status code.
         kind: Last part of the document's ``type``.
         title: The same for all problems of the kind.
-        detail: What was wrong with this request, and what to do.
+        detail: What was wrong with this request, and what to do; it is cut where it is long.
         headers: Further headers of the answer.
     """
 
@@ -48,6 +51,8 @@ class Problem(Exception):
         detail: str,
         headers: dict[str, str] | None = None,
     ) -> None:
+        if len(detail) > _LONGEST_DETAIL:
+            detail = f"{detail[:_LONGEST_DETAIL]}..."
         super().__init__(detail)
         self.status = status
         self.kind = kind

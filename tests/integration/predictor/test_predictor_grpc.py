@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from predictor_process import PredictorProcess, run_with
-from served_models import FittedModel, iris, mixed, plane, published
+from served_models import FittedModel, iris, line, mixed, plane, published
 from tritonclient.grpc import (
     InferenceServerClient,
     InferInput,
@@ -253,6 +253,17 @@ def test_what_the_model_does_not_take_is_refused(
     status, text = refusal(asked, *inputs)
     assert status == "StatusCode.INVALID_ARGUMENT"
     assert words in text
+
+
+def test_a_refusal_with_long_names_is_short_enough_for_a_header(
+    shared_redis: RedisServer, tmp_path: Path
+) -> None:
+    model = line(feature="\U0001f600" * 1500)  # each of them takes twelve bytes in a header
+    with serving(model, "long-names", shared_redis, tmp_path) as process:
+        process.ready()
+        status, text = refusal(process, tensor("x", [1.0]))
+    assert status == "StatusCode.INVALID_ARGUMENT"
+    assert "not an input of the model" in text
 
 
 def test_another_model_or_version_is_not_found(asked: Asked) -> None:

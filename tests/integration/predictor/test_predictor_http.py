@@ -175,6 +175,14 @@ def test_a_wrong_body_gets_a_problem_document(
     assert says in problem(client.post("/predict", content=body), status)
 
 
+def test_a_long_name_is_not_sent_back_whole(mixed_client: httpx.Client) -> None:
+    body = {"instances": [{"y" * 100_000: 1}]}
+    answer = mixed_client.post("/predict", json=body)
+    assert answer.status_code == 422
+    assert "unknown field `yyy" in answer.json()["detail"]
+    assert len(answer.content) < 5000
+
+
 def test_a_wrong_query_gets_a_problem_document(client: httpx.Client) -> None:
     assert "feature 'x'" in problem(client.get("/?x=one"), 422)
     assert "query" in problem(client.get("/?x=%ff"), 400)

@@ -274,6 +274,7 @@ WRONG: dict[str, tuple[list[Body], str]] = {
     "twice": ([column("x1", 1), column("x1", 1)], "input 'x1': given more than once"),
     "lengths": ([column("x1", 1), column("x2", 1, 2)], "input 'x2': has 2 rows"),
     "datatype": ([matrix([[1, 1]], datatype="FP8")], "no datatype 'FP8'"),
+    "long datatype": ([matrix([[1, 1]], datatype="x" * 9000)], "xxx'...; there are BOOL, UINT8"),
     "text": ([matrix([["1", "2"]])], "expected FP64, got '1'"),
     "text type": ([column("x1", "a", datatype="BYTES"), column("x2", 1)], "is BYTES"),
     "boolean": ([matrix([[True, False]])], "expected FP64, got a boolean"),

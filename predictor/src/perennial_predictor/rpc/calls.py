@@ -25,7 +25,7 @@ Answer = Callable[[bytes, ServedVersion | None], Awaitable[bytes]]
 _VERSION = "x-model-version"
 _CLIENT_GONE = 499
 _LONGEST_TEXT = 2000
-"""A status is sent in a header, of which clients take some 8 KiB."""
+"""In bytes: a status is sent in a header, where a byte may take three, and clients take 8 KiB."""
 
 _CODES: Mapping[HTTPStatus, grpc.StatusCode] = {
     HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
@@ -74,7 +74,7 @@ class Calls:
             finally:  # also when the client goes away
                 self._metrics.answered(path, _status(outcome), time.perf_counter() - started)
             if isinstance(outcome, Problem):
-                await context.abort(_code(outcome), outcome.detail[:_LONGEST_TEXT])
+                await context.abort(_code(outcome), _text(outcome))
             return outcome
 
         return method
@@ -95,6 +95,10 @@ def _status(outcome: bytes | Problem | None) -> int:
     if outcome is None:
         return _CLIENT_GONE
     return outcome.status if isinstance(outcome, Problem) else HTTPStatus.OK
+
+
+def _text(problem: Problem) -> str:
+    return problem.detail.encode()[:_LONGEST_TEXT].decode(errors="ignore")
 
 
 def _code(problem: Problem) -> grpc.StatusCode:

@@ -14,7 +14,7 @@ import numpy as np
 
 from perennial_core.artifact.model import Array
 from perennial_core.manifest import ColumnType
-from perennial_predictor.v2.refusals import refused
+from perennial_predictor.v2.refusals import named, refused
 
 BYTES = "BYTES"
 BOOL = "BOOL"
@@ -58,7 +58,7 @@ def checked_dtype(name: str, datatype: str) -> np.dtype[Any]:
     """
     dtype = DTYPES.get(datatype)
     if dtype is None:
-        raise refused(name, f"no datatype {datatype!r}; there are {', '.join(DTYPES)}")
+        raise refused(name, f"no datatype {named(datatype)}; there are {', '.join(DTYPES)}")
     return dtype
 
 
