@@ -91,6 +91,16 @@ def no_http() -> Problem:
     )
 
 
+def head_too_large(most_headers: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "head-too-large",
+        "The head of the request is too large",
+        f"Send fewer or shorter headers: at most {most_headers}, and less than 1 MiB in all.",
+        {"Connection": "close"},
+    )
+
+
 def invalid(detail: str) -> Problem:
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -25,17 +25,24 @@ from perennial_core.errors import UserError
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
 from perennial_predictor.exchange import Exchange
+from perennial_predictor.problems import Problem
 
 _log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients usually keep idle connections, so that they close them, not we."""
 
+_LONGEST_HEAD = 1024 * 1024
+"""In bytes, with what arrives along with it, which may be as much as a socket is read at once."""
+_MOST_HEADERS = 1000
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Protocol(HttpToolsProtocol):
     """Refuses what is not HTTP like any other wrong request: with a problem document.
+
+    So it does with heads that never end, which uvicorn would keep, however long they are.
 
     Args:
         body_seconds: The longest wait for a further part of a body.
@@ -45,12 +52,25 @@ class _Protocol(HttpToolsProtocol):
     def __init__(self, *, body_seconds: float, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self._body_seconds = body_seconds
+        self._head_size = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        is_whole = self.cycle is not None and self.cycle.scope is self.scope
+        self._head_size = 0 if is_whole else self._head_size + len(data)
+        is_too_large = self._head_size > _LONGEST_HEAD or len(self.headers or ()) > _MOST_HEADERS
+        if is_too_large and not self.transport.is_closing():
+            self._refuse(problems.head_too_large(_MOST_HEADERS))
 
     def send_400_response(self, msg: str) -> None:
-        response = problems.no_http().response(None)
+        self._refuse(problems.no_http())
+
+    def _refuse(self, problem: Problem) -> None:
+        response = problem.response(None)
         headers = [*self.server_state.default_headers, *response.raw_headers]
         lines = [b": ".join(header) + b"\r\n" for header in headers]
-        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
+        head = [STATUS_LINE[problem.status], *lines, b"\r\n"]
+        self.transport.write(b"".join([*head, response.body]))
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -168,3 +168,39 @@ def test_clients_that_reset_their_connection_leave_no_error_behind(tmp_path: Pat
         with RawConnection(predictor.port) as connection:
             assert connection.send(request("POST", "/predict", instance(1))).answer().status == 200
         assert [said for said in predictor.log() if said["level"] == "error"] == []
+
+
+MANY = b"x: y\r\n" * 2000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /?msg=1 HTTP/1.1\r\n" + MANY,
+        b"GET /?msg=1 HTTP/1.1\r\n" + MANY + b"\r\n",
+        request("POST", "/predict", transfer_encoding="chunked") + b"0\r\n" + MANY,
+    ],
+    ids=["headers", "whole", "trailers"],
+)
+def test_a_request_with_headers_without_end_is_refused(
+    connection: RawConnection, sent: bytes
+) -> None:
+    answer = connection.send(sent).answer()
+    assert (answer.status, answer.headers["connection"]) == (431, "close")
+    assert "fewer or shorter headers" in json.loads(answer.body)["detail"]
+    assert connection.is_closed()
+
+
+@pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nx: "])
+def test_a_line_without_end_is_not_read_to_it(connection: RawConnection, begin: bytes) -> None:
+    connection.send(begin)
+    with pytest.raises(ConnectionError):
+        connection.send(b"x" * (64 * 1024 * 1024))
+
+
+def test_a_head_may_be_long(connection: RawConnection) -> None:
+    cookies = b"cookie: %b\r\n" % (b"x" * 8000) * 30
+    sent = b"GET /?msg=1 HTTP/1.1\r\n" + cookies + b"\r\n"
+    assert connection.send(sent * 3).answer().status == 200
+    assert connection.answer().status == 200
+    assert connection.answer().status == 200

@@ -35,10 +35,10 @@ REQUESTS = {
     "GET /?msg=100": request("GET", "/?msg=100"),
 }
 MOST_CALLS = {
-    "POST /predict": 40,
-    "V2, a tensor for each feature": 55,
-    "V2, one tensor": 53,
-    "GET /?msg=100": 45,
+    "POST /predict": 41,
+    "V2, a tensor for each feature": 56,
+    "V2, one tensor": 54,
+    "GET /?msg=100": 46,
 }
 ASKED = 50
 ADVICE = """\
