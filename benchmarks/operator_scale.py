@@ -187,7 +187,7 @@ class Scale:
             model_body(model_spec(self.mark), name=name, namespace=self.namespace)
         )
         body = manifest_body(key, artifact, f"run-{self.published}")
-        body = body.model_copy(update={"training_spec_hash": spec_hash(model)})
+        body = body.changed(training_spec_hash=spec_hash(model))
         await self.registry.publish(key, body, artifact, started=NOW)
 
     async def have_status(self) -> int:
@@ -420,7 +420,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as directory,
         RedisServer(Path(directory), None) as server,
     ):
-        redis = RegistrySettings.model_validate({"url": server.url})
+        redis = RegistrySettings.of({"url": server.url})
         asyncio.run(run(given, redis))
 
 

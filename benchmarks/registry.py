@@ -67,7 +67,7 @@ async def compare(url: str, rounds: int) -> None:
     print("artifact   SET ms  publish ms  ratio   GET ms  load ms  ratio")
     async with (
         redis.asyncio.Redis.from_url(url, socket_timeout=120) as client,
-        Registry.from_settings(RegistrySettings(url=url)) as registry,
+        Registry.from_settings(RegistrySettings.of({"url": url})) as registry,
     ):
         for name, size in SIZES.items():
             await one_round(client, registry, "warm-up", size)

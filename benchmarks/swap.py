@@ -29,7 +29,6 @@ from load import Load, generating
 from load import run as awaited
 from models import Model, make
 from options import Options, run
-from pydantic import SecretStr
 from served_models import KEY, publish
 from server import Server
 from serving import APPROVAL
@@ -37,7 +36,13 @@ from serving import APPROVAL
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.identity import Version
 from perennial_core.registry import Registry, Serving
-from perennial_core.settings import MEBIBYTE, PredictorSettings, RegistrySettings, environment
+from perennial_core.settings import (
+    MEBIBYTE,
+    PredictorSettings,
+    RegistrySettings,
+    Secret,
+    environment,
+)
 
 SHARE = 1 / 3
 SWAPS = 6
@@ -107,7 +112,7 @@ def main(directory: Path, options: Options) -> list[Group]:
 def swapped(name: str, directory: Path, options: Options) -> Iterator[Group]:
     model = make(name, directory)
     with RedisServer(directory / f"redis-{name}") as redis:
-        registry = RegistrySettings(url=SecretStr(redis.url))
+        registry = RegistrySettings(url=Secret(redis.url))
         versions = awaited(published(registry, model, 1 + SWAPS * options.rounds))
         follower = following(Task(model, directory), registry)
         with follower.server as server:

@@ -31,11 +31,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from perennial_cli.local.redis_server import RedisServer
 from perennial_core.order import TrainingOrder
-from perennial_core.settings import RegistrySettings, TrainerSettings, environment
+from perennial_core.settings import RegistrySettings, Secret, TrainerSettings, environment
 
 COLUMNS = 10
 MEBIBYTE = 1024
@@ -211,7 +209,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         with RedisServer(folder, None) as server:
-            redis = RegistrySettings(url=SecretStr(server.url))
+            redis = RegistrySettings(url=Secret(server.url))
             print("      rows  program    seconds     CPU s       MiB    trainer is x times these")
             found = {
                 rows: compare(Contest(folder, redis, rows), given.rounds) for rows in given.rows

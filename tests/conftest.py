@@ -38,7 +38,7 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def registry_settings(shared_redis: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=shared_redis.url)
+    return RegistrySettings.of({"url": shared_redis.url})
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ class Bench:
         body = manifest_body(key, content + str(number).encode(), f"run-{content!r}-{number}")
         spec = (await self.model(name)).get("spec", IDLE)
         model = PredictionModel.parse(model_body(spec, name=name, namespace=self.namespace))
-        body = body.model_copy(update={"training_spec_hash": spec_hash(model)})
+        body = body.changed(training_spec_hash=spec_hash(model))
         artifact = content + str(number).encode()
         return (await self.registry.publish(key, body, artifact, started=NOW)).version
 

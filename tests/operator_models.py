@@ -119,9 +119,9 @@ def operator_settings(**changes: Any) -> OperatorSettings:
         "predictor_image": "localhost/perennial/predictor:tests",
         "image_pull_policy": "Never",
     }
-    return OperatorSettings.model_validate(given | changes)
+    return OperatorSettings.of(given | changes)
 
 
 def redis_settings(password: str = "red-apple") -> RegistrySettings:
     url = "redis://redis.perennial.svc:6379/0"
-    return RegistrySettings.model_validate({"url": url, "password": password})
+    return RegistrySettings.of({"url": url, "password": password})

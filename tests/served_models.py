@@ -50,9 +50,9 @@ class FittedModel:
 
     def body(self, key: ModelKey = KEY, run_id: str = "run") -> ManifestBody:
         """Return the manifest but for the version; its example is the first row."""
-        signature = self.serialized.signature.model_copy(update={"model": str(key)})
-        changes = {**dict(signature), "example": self.instances()[0], "created": NOW}
-        return manifest_body(key, self.serialized.artifact, run_id).model_copy(update=changes)
+        signature = self.serialized.signature.changed(model=str(key))
+        changes = {**signature.fields(), "example": self.instances()[0], "created": NOW}
+        return manifest_body(key, self.serialized.artifact, run_id).changed(**changes)
 
     def instances(self) -> list[list[Any]]:
         """Return the rows as JSON has them, by position."""
@@ -84,7 +84,7 @@ async def publish(
         changes: Of the manifest.
     """
     latest = await registry.latest(key) or 0
-    body = model.body(key, run_id=f"run-{latest}").model_copy(update=changes)
+    body = model.body(key, run_id=f"run-{latest}").changed(**changes)
     publication = await registry.publish(key, body, model.serialized.artifact, started=NOW)
     serving = Serving(version=publication.version, digest=body.digest)
     if serve:
@@ -124,7 +124,7 @@ def iris() -> FittedModel:
     names = data.target.map(dict(enumerate(data.target_names)))
     inputs = [Column(name=name, type=ColumnType.FLOAT64) for name in data.data.columns]
     estimator = LogisticRegression(max_iter=1000)
-    return fitted(estimator, data.data, names, inputs, classes=list(data.target_names))
+    return fitted(estimator, data.data, names, inputs, classes=data.target_names.tolist())
 
 
 def mixed() -> FittedModel:

@@ -28,6 +28,6 @@ async def serve_unchecked(settings: RegistrySettings, key: ModelKey, serving: Se
     """Say that a version serves as if it were there and approved: the registry lost it since."""
     client: Any = redis.asyncio.Redis.from_url(settings.url.get_secret_value())
     async with client:
-        await client.set(ModelKeys(key).serving, serving.model_dump_json(by_alias=True))
+        await client.set(ModelKeys(key).serving, serving.to_bytes())
         hint = Event(key, EventKind.SERVING, serving.version)
         await client.xadd(EVENTS, hint.to_fields())

@@ -65,7 +65,7 @@ def predict(namespace: str, *instances: Any) -> Body:
 
 def changed(manifest: Manifest, **fields: Any) -> ManifestBody:
     """Return a manifest's body with some fields changed, to be published as a new version."""
-    return ManifestBody.model_validate(manifest.model_dump() | fields)
+    return ManifestBody(**manifest.fields(ManifestBody) | fields)
 
 
 async def publish_again(registry: Registry, namespace: str, version: int) -> Version:

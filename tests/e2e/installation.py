@@ -37,9 +37,7 @@ class Installation:
         secret = kubectl.get("secret", f"{RELEASE}-redis", self.namespace)
         password = base64.b64decode(secret["data"]["password"]).decode()
         with kubectl.port_forward(f"service/{RELEASE}-redis", 6379, self.namespace) as address:
-            settings = RegistrySettings.model_validate(
-                {"url": f"redis://{address}/0", "password": password}
-            )
+            settings = RegistrySettings.of({"url": f"redis://{address}/0", "password": password})
             async with Registry.from_settings(settings) as registry:
                 yield registry
 

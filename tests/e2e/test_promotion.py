@@ -166,9 +166,7 @@ async def far_registry(namespace: str) -> AsyncIterator[Registry]:
     secret = kubectl.get("secret", FAR, namespace)
     password = base64.b64decode(secret["data"]["password"]).decode()
     with kubectl.port_forward(f"service/{FAR}", 6379, namespace) as address:
-        settings = RegistrySettings.model_validate(
-            {"url": f"redis://{address}/0", "password": password}
-        )
+        settings = RegistrySettings.of({"url": f"redis://{address}/0", "password": password})
         async with Registry.from_settings(settings) as registry:
             yield registry
 

@@ -11,9 +11,9 @@ import typer
 from perennial_cli.backend import Backend
 from perennial_cli.progress import Progress
 from perennial_cli.show.output import FormatOption, print_change
+from perennial_cli.views import View
 from perennial_cli.waiting import wait
 from perennial_core.errors import UserError
-from perennial_core.manifest import Record
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,6 @@ class After:
         """Wait until it has ended, and return how."""
         return await wait(look, self.timeout)
 
-    def tell(self, answer: Record, text: str) -> None:
+    def tell(self, answer: View, text: str) -> None:
         """Print what was done: the text for people, the answer for programs."""
         print_change(answer, self.output, text)

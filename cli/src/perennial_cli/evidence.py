@@ -23,10 +23,7 @@ async def with_manifests(backend: Backend, versions: Sequence[VersionView]) -> l
     except PerennialError as error:
         note(f"{error}; this is what the cluster tells")
         return [VersionDetails(**dict(view)) for view in versions]
-    documents = {
-        number: manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
-        for number, manifest in manifests.items()
-    }
+    documents = {number: manifest.to_json() for number, manifest in manifests.items()}
     return [
         VersionDetails(**dict(view), manifest=documents.get(Version(view.version)))
         for view in versions

@@ -39,9 +39,9 @@ class Import:
     @property
     def run_id(self) -> str:
         """The same for the same bundle, spec and examples: a repeated import is one version."""
-        manifest = self.bundle.manifest.model_dump(mode="json")
+        manifest = self.bundle.manifest.to_json()
         asked = [example.to_json() for example in self.model.spec.gate.examples]
-        source = self.origin.model_dump(mode="json")
+        source = self.origin.to_json()
         content = {"from": source, "spec": self.spec_hash, "examples": asked}
         return f"import-{short_hash({**content, 'manifest': manifest})}"
 

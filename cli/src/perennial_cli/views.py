@@ -5,31 +5,39 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from perennial_core.decisions import State
 from perennial_core.identity import ModelKey
-from perennial_core.manifest import Record
 
 ON_THE_WAY = (State.CANDIDATE, State.AWAITING_APPROVAL, State.APPROVED)
 """The states of a version that may come to serve."""
 
 
-class CheckView(Record):
+class View(BaseModel):
+    """What is told: immutable, camelCase in JSON, unknown fields passed over."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+    )
+
+
+class CheckView(View):
     """What came of one condition of the gate."""
 
     outcome: str
     message: str
 
 
-class GateView(Record):
+class GateView(View):
     """What a version's evidence says to the gate as it is now."""
 
     outcome: str
     checks: list[CheckView] = Field(default_factory=list)
 
 
-class VersionView(Record):
+class VersionView(View):
     """A version, by the names of a ModelVersion's status."""
 
     namespace: str
@@ -52,7 +60,7 @@ class VersionView(Record):
     """The version of another model that this is, as the same bytes."""
 
 
-class ConditionView(Record):
+class ConditionView(View):
     """One condition of a model."""
 
     type: str
@@ -63,7 +71,7 @@ class ConditionView(Record):
     observed_generation: int | None = None
 
 
-class RunView(Record):
+class RunView(View):
     """A run of the trainer."""
 
     run_id: str
@@ -73,7 +81,7 @@ class RunView(Record):
     ended: datetime | None = None
 
 
-class PodView(Record):
+class PodView(View):
     """A predictor."""
 
     name: str
@@ -88,7 +96,7 @@ class PodView(Record):
     started: datetime | None = None
 
 
-class ModelView(Record):
+class ModelView(View):
     """A model, as much as a list tells."""
 
     namespace: str
@@ -134,7 +142,7 @@ class ModelDetails(ModelView):
     pods: list[PodView] = Field(default_factory=list)
 
 
-class ImportView(Record):
+class ImportView(View):
     """What became of an imported bundle."""
 
     model: str

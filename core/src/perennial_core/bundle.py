@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, digest_of
-from perennial_core.manifest import Decision, Manifest, Record
-from perennial_core.validation import describe
+from perennial_core.manifest import Decision, Manifest
+from perennial_core.record import Malformed, Record
 
 MANIFEST = "manifest.json"
 DECISION = "decision.json"
@@ -159,10 +157,10 @@ def _decision(folder: Path, sums: Mapping[str, str]) -> Decision | None:
 
 def _record(kind: type[_R], file: Path, text: bytes) -> _R:
     try:
-        return kind.model_validate_json(text)
-    except ValidationError as error:
+        return kind.of_bytes(text)
+    except Malformed as error:
         raise UserError(
-            f"{file}: written by another release, or not by Perennial: {describe(error)}"
+            f"{file}: written by another release, or not by Perennial: {error}"
         ) from None
 
 

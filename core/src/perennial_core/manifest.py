@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
-from pydantic.alias_generators import to_camel
-
 from perennial_core.identity import Digest, Version
+from perennial_core.record import Record, refuse_non_finite
+
+SCHEMA_VERSION = 1
+"""Of the manifests that are written and read."""
 
 
 class ArtifactFormat(StrEnum):
@@ -32,23 +33,7 @@ class ColumnType(StrEnum):
     STRING = "string"
 
 
-class Record(BaseModel):
-    """A part of a stored record: immutable, camelCase in JSON, unknown fields passed over."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        frozen=True,
-        extra="ignore",
-        defer_build=True,
-    )
-
-    def to_bytes(self) -> bytes:
-        """Return the record as it is stored: JSON, without what is absent."""
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
-
-
-class Column(Record):
+class Column(Record, frozen=True, kw_only=True):
     """One input or output of a model. A value may be missing where ``nullable`` says so."""
 
     name: str
@@ -56,7 +41,7 @@ class Column(Record):
     nullable: bool = False
 
 
-class Metrics(Record):
+class Metrics(Record, frozen=True, kw_only=True):
     """Scores on one holdout, by scikit-learn's scorer names (greater is better)."""
 
     candidate: dict[str, float | None]
@@ -66,7 +51,7 @@ class Metrics(Record):
     """Why the incumbent could not be measured, when there is one and it could not."""
 
 
-class ExampleResult(Record):
+class ExampleResult(Record, frozen=True, kw_only=True):
     """What the artifact predicts for one of the gate's examples."""
 
     inputs: dict[str, Any]
@@ -75,17 +60,20 @@ class ExampleResult(Record):
     """Why there is no prediction, when there is none."""
 
 
-class Drift(Record):
+class Drift(Record, frozen=True, kw_only=True):
     """How far the training data moved from what the incumbent was trained on."""
 
     incumbent_version: Version
-    features: dict[str, FiniteFloat] = Field(default_factory=dict)
+    features: dict[str, float] = {}
     """The population stability index of each feature that both have."""
     problem: str | None = None
     """Why it could not be measured, when it could not."""
 
+    def __post_init__(self) -> None:
+        refuse_non_finite("features", *self.features.values())
 
-class ColumnProfile(Record):
+
+class ColumnProfile(Record, frozen=True, kw_only=True):
     """How the values of a feature are distributed, to measure the drift of later data.
 
     A numeric column has the inner edges of its bins, about a tenth of the rows in each; any other
@@ -95,15 +83,18 @@ class ColumnProfile(Record):
 
     edges: list[float] | None = None
     values: list[str] | None = None
-    shares: list[FiniteFloat]
+    shares: list[float]
+
+    def __post_init__(self) -> None:
+        refuse_non_finite("shares", *self.shares)
 
 
-class Rows(Record):
+class Rows(Record, frozen=True, kw_only=True):
     training: int
     holdout: int
 
 
-class Parity(Record):
+class Parity(Record, frozen=True, kw_only=True):
     """How far the artifact's predictions are from the estimator's on the holdout.
 
     ``error`` is the largest absolute difference of a regressor's predictions, divided by the range
@@ -111,12 +102,15 @@ class Parity(Record):
     classifier's probabilities, whose labels must be equal.
     """
 
-    error: FiniteFloat
-    tolerance: FiniteFloat
+    error: float
+    tolerance: float
     precision: Literal["float64", "float32"]
 
+    def __post_init__(self) -> None:
+        refuse_non_finite("error", self.error)
 
-class Signature(Record):
+
+class Signature(Record, frozen=True, kw_only=True):
     """What must be known of an artifact to load it and to ask it for predictions."""
 
     model: str
@@ -130,7 +124,7 @@ class Signature(Record):
     """A classifier's labels, in the order of its probabilities."""
     libraries: dict[str, str]
     """Versions of what trained and serialized, by distribution name."""
-    trusted_types: list[str] = Field(default_factory=list)
+    trusted_types: list[str] = []
     """The types that a skops artifact needs beyond those that skops trusts by itself."""
 
 
@@ -141,7 +135,7 @@ class Answer(StrEnum):
     DENIED = "Denied"
 
 
-class Decision(Record):
+class Decision(Record, frozen=True, kw_only=True):
     """Who let a version serve, or not. It is written once: only an approved version ever serves."""
 
     verdict: Answer
@@ -151,7 +145,7 @@ class Decision(Record):
     at: datetime
 
 
-class PromotedFrom(Record):
+class PromotedFrom(Record, frozen=True, kw_only=True):
     """The version of another model whose artifact this is, and what was known of it there."""
 
     model: str
@@ -174,10 +168,11 @@ class PromotedFrom(Record):
         return f"{self.model} v{self.version}{where}"
 
 
-class ManifestBody(Signature):
+class ManifestBody(
+    Signature, frozen=True, kw_only=True, tag_field="schemaVersion", tag=SCHEMA_VERSION
+):
     """All that a manifest says but the version, which the registry gives at publishing."""
 
-    schema_version: Literal[1] = 1
     format_reason: str | None = None
     """Why the artifact is not ONNX, when it is not."""
     digest: Digest
@@ -192,24 +187,26 @@ class ManifestBody(Signature):
     metrics: Metrics
     drift: Drift | None = None
     """Absent where nothing served when the run began."""
-    examples: list[ExampleResult] = Field(default_factory=list)
+    examples: list[ExampleResult] = []
     """The examples of the gate as it was, and what the artifact predicts for them."""
-    profile: dict[str, ColumnProfile] = Field(default_factory=dict)
+    profile: dict[str, ColumnProfile] = {}
     """How the features of the training data are distributed."""
     rows: Rows
     data_fingerprint: str
     training_spec_hash: str
     parity: Parity
-    duration_seconds: FiniteFloat
+    duration_seconds: float
     promoted_from: PromotedFrom | None = None
     """Where it was proved before; absent where it was trained for this model."""
 
     def numbered(self, version: Version) -> Manifest:
         """Return the manifest of this body as the given version."""
-        return Manifest(version=version, **dict(self))
+        return Manifest(version=version, **self.fields())
 
 
-class Manifest(ManifestBody):
+class Manifest(
+    ManifestBody, frozen=True, kw_only=True, tag_field="schemaVersion", tag=SCHEMA_VERSION
+):
     """The immutable record of a version."""
 
     version: Version

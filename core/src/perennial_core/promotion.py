@@ -165,7 +165,7 @@ def _beside(
     candidate = manifest.metrics.candidate
     if _served_there(manifest.metrics.incumbent_version, before, origin, served.manifest):
         drift = manifest.drift or _no_drift(served)
-        return manifest.metrics.model_copy(update=here), drift.model_copy(update=here)
+        return manifest.metrics.changed(**here), drift.changed(**here)
     if served.manifest is not None and served.manifest.digest == manifest.digest:
         same = Metrics(candidate=candidate, incumbent=candidate, **here)
         return same, Drift(features=dict.fromkeys(manifest.profile, 0.0), **here)
@@ -219,7 +219,7 @@ def taken_over(
         created: When it is taken over.
         duration_seconds: How long that took.
     """
-    kept: dict[str, Any] = {name: getattr(manifest, name) for name in ManifestBody.model_fields}
+    kept = manifest.fields(ManifestBody)
     here = {
         "model": str(target),
         "created": created,

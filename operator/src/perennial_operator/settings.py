@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import socket
 
-from pydantic import Field
+import msgspec
 
 from perennial_core.settings import LogLevel, Names, Settings
 
 
-class OperatorSettings(Settings):
+class OperatorSettings(Settings, frozen=True, kw_only=True):
     """How the operator is set up: ``PERENNIAL_*``; the chart writes all of them."""
 
     namespace: str = "perennial"
     """Where the operator's Lease is."""
-    identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    identity: str = msgspec.field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     """The name of this replica in the Lease: its pod's."""
     trainer_image: str
     predictor_image: str
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: Names = []
-    allowed_modules: Names = ["sklearn"]
+    allowed_modules: Names = msgspec.field(default_factory=lambda: ["sklearn"])
     """Python modules that estimators may come from."""
     trusted_types: Names = []
     """Types that a skops artifact may need, beyond the project's own list."""

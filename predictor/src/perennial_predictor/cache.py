@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
 from perennial_core.bundle import MANIFEST, artifact_name
 from perennial_core.identity import ModelKey, digest_of
 from perennial_core.manifest import Manifest
+from perennial_core.record import Malformed
 from perennial_predictor.served import StoredVersion
 
 _log = structlog.get_logger(__name__)
@@ -37,11 +37,11 @@ class VersionCache:
     def read(self) -> StoredVersion | None:
         """Return the copy, or None when there is none that is whole."""
         try:
-            manifest = Manifest.model_validate_json(self._manifest_file.read_bytes())
+            manifest = Manifest.of_bytes(self._manifest_file.read_bytes())
             artifact = (self._folder / artifact_name(manifest.digest)).read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except (OSError, Malformed) as error:
             _log.warning("copy not readable", folder=str(self._folder), error=str(error))
             return None
         if manifest.model != self._model or digest_of(artifact) != manifest.digest:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-
-from pydantic import ValidationError
+from collections.abc import AsyncIterator
 
 from perennial_core.identity import Digest, ModelKey, Version
 from perennial_core.registry import EventKind, Registry
@@ -46,8 +43,7 @@ class RegistrySource:
         """
         if self.fixed is not None:
             return self.fixed
-        with _readable_records(self.key):
-            serving = await self._registry.serving(self.key)
+        serving = await self._registry.serving(self.key)
         if serving is None:
             raise NothingToServe("the registry names no version to serve yet: none is approved")
         return Target(serving.version, serving.digest)
@@ -62,8 +58,7 @@ class RegistrySource:
         """
         if self.copy is not None and target.is_met_by(self.copy.manifest):
             return self.copy
-        with _readable_records(self.key):
-            manifest = await self._registry.manifest(self.key, target.version)
+        manifest = await self._registry.manifest(self.key, target.version)
         if not target.is_met_by(manifest):
             raise WrongVersion(
                 f"{self.key}: version {target.version} should have the digest {target.digest}, but"
@@ -93,14 +88,3 @@ def _fixed_target(settings: PredictorSettings) -> Target | None:
         return None
     digest = None if settings.digest is None else Digest(settings.digest)
     return Target(Version(settings.version), digest)
-
-
-@contextmanager
-def _readable_records(key: ModelKey) -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        raise WrongVersion(
-            f"{key}: the registry holds a record that this predictor cannot read;"
-            f" does it stem from a newer release? {error.errors()[0]['msg']}"
-        ) from error

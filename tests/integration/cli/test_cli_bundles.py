@@ -74,8 +74,8 @@ def test_what_was_proved_elsewhere_is_gated_and_approved_by_the_models_own_rules
 def with_other_scores(bundle: Path, directory: Path) -> Path:
     """Return a bundle of the same version that tells otherwise of it."""
     read = read_bundle(bundle)
-    metrics = read.manifest.metrics.model_copy(update={"candidate": {"r2": 1.0}})
-    manifest = read.manifest.model_copy(update={"metrics": metrics})
+    metrics = read.manifest.metrics.changed(candidate={"r2": 1.0})
+    manifest = read.manifest.changed(metrics=metrics)
     write_bundle(directory / "changed", replace(read, manifest=manifest))
     return directory / "changed"
 

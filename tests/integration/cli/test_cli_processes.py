@@ -47,7 +47,7 @@ def test_a_hard_kill_leaves_no_process(tmp_path: Path) -> None:
 
 def test_versions_outlive_a_crash_of_each_process(tmp_path: Path) -> None:
     with LocalRun(tmp_path, suspended()) as run:
-        own = RegistrySettings(url=run.redis_url())
+        own = RegistrySettings.of({"url": run.redis_url()})
         published(
             own, ModelKey("tests", "points"), line(), serve=False, training_spec_hash=SPEC_HASH
         )
@@ -78,7 +78,7 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
 def test_a_redis_that_a_url_names_is_used_and_left_running(
     tmp_path: Path, own_redis: RedisServer
 ) -> None:
-    settings = RegistrySettings(url=own_redis.url)
+    settings = RegistrySettings.of({"url": own_redis.url})
     published(
         settings, ModelKey("tests", "points"), line(), serve=False, training_spec_hash=SPEC_HASH
     )

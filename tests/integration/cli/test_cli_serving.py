@@ -35,13 +35,13 @@ async def test_a_version_that_does_not_load_goes_back_and_the_next_one_serves(
 ) -> None:
     rollout = {"progressDeadlineSeconds": 10, "historyLimit": 1}
     run = LocalRun(tmp_path, suspended(rollout=rollout), "--redis-url", own_redis.url)
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         await publish(registry, KEY, line(), **LATEST)
         with run:
             await asyncio.to_thread(run.serves, 1)
             damaged = b"no model"
             body = manifest_body(KEY, damaged, "bad")
-            body = body.model_copy(update={"training_spec_hash": SPEC_HASH})
+            body = body.changed(training_spec_hash=SPEC_HASH)
             await registry.publish(KEY, body, damaged, started=NOW)
             await asyncio.to_thread(run.prints, "version 2 does not serve after 10 s")
             assert run.output().rstrip().endswith("; going back to version 1")
@@ -57,7 +57,7 @@ def test_a_pinned_version_serves_until_it_is_unpinned(
     tmp_path: Path, own_redis: RedisServer
 ) -> None:
     for slope in (2.0, 3.0):
-        settings = RegistrySettings(url=own_redis.url)
+        settings = RegistrySettings.of({"url": own_redis.url})
         published(settings, KEY, line(slope), **LATEST)
     with LocalRun(tmp_path, suspended(), "--redis-url", own_redis.url) as run:
         run.serves(2)
@@ -73,7 +73,7 @@ def test_a_pinned_version_serves_until_it_is_unpinned(
 
 
 def test_grpc_is_answered_where_the_file_says(tmp_path: Path, own_redis: RedisServer) -> None:
-    published(RegistrySettings(url=own_redis.url), KEY, line(), **LATEST)
+    published(RegistrySettings.of({"url": own_redis.url}), KEY, line(), **LATEST)
     first, second = (f"127.0.0.1:{free_port()}" for _ in range(2))
     with LocalRun(tmp_path, speaking_grpc(first), "--redis-url", own_redis.url) as run:
         run.serves(1)

@@ -73,7 +73,7 @@ def _take_all_slots(node: RedisServer) -> None:
 
 @pytest.fixture
 def registry_settings(server: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=server.url)
+    return RegistrySettings.of({"url": server.url})
 
 
 @pytest.fixture

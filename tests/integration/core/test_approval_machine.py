@@ -87,7 +87,7 @@ class ApprovalMachine(RuleBasedStateMachine):
     def publish(self, score: float) -> None:
         artifact = b"%f" % score
         body = manifest_body(self.key, artifact, f"run-{next(self.runs)}")
-        body = body.model_copy(update={"metrics": Metrics(candidate={"r2": score})})
+        body = body.changed(metrics=Metrics(candidate={"r2": score}))
         publication = self.loop.run(self.registry.publish(self.key, body, artifact, started=NOW))
         self.scores[publication.version] = score
 

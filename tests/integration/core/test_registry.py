@@ -131,7 +131,9 @@ async def test_an_artifact_over_the_limit_is_refused_and_nothing_is_written(
     registry_settings: RegistrySettings, key: ModelKey, client: Any
 ) -> None:
     url = registry_settings.url
-    async with Registry.from_settings(RegistrySettings(url=url, max_artifact_bytes=8)) as small:
+    async with Registry.from_settings(
+        RegistrySettings.of({"url": url, "max_artifact_bytes": 8})
+    ) as small:
         assert await publish(small, key, b"12345678") == [Publication(Version(1), False)]
         before = await registry_keys(client, key)
         with pytest.raises(ArtifactTooLarge, match="PERENNIAL_REDIS_MAX_ARTIFACT_BYTES"):
@@ -145,7 +147,7 @@ async def test_an_artifact_over_the_limit_is_refused_and_nothing_is_written(
 async def test_a_manifest_that_does_not_describe_the_artifact_is_not_published(
     registry: Registry, key: ModelKey, client: Any, change: dict[str, Any]
 ) -> None:
-    body = manifest_body(key, b"artifact").model_copy(update=change)
+    body = manifest_body(key, b"artifact").changed(**change)
     with pytest.raises(ValueError, match="describes another model or artifact"):
         await registry.publish(key, body, b"artifact", started=NOW)
     assert await registry_keys(client, key) == set()

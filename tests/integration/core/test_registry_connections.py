@@ -100,7 +100,7 @@ async def test_a_redis_that_never_answers_is_an_outage(
     silent_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_module, "ANSWER_SECONDS", 0.05)
-    async with Registry.from_settings(RegistrySettings(url=silent_url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": silent_url})) as registry:
         with pytest.raises(RegistryUnavailable, match="Redis does not answer: Timeout"):
             await registry.latest(KEY)
         with pytest.raises(RegistryUnavailable, match="Redis does not answer: Timeout"):
@@ -116,7 +116,7 @@ async def test_both_protocols_of_redis_do(
     registry_settings: RegistrySettings, protocol: int
 ) -> None:
     url = f"{registry_settings.url.get_secret_value()}?protocol={protocol}"
-    async with Registry.from_settings(RegistrySettings(url=url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": url})) as registry:
         await registry.purge(KEY)
         events = registry.events()
         await anext(events)
@@ -131,7 +131,7 @@ async def test_both_protocols_of_redis_do(
 
 async def test_a_large_artifact_is_published_and_loaded(own_redis: RedisServer) -> None:
     artifact = os.urandom(64 * MEBIBYTE)
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         body = manifest_body(KEY, artifact)
         assert (await registry.publish(KEY, body, artifact, started=NOW)).version == 1
         assert await registry.artifact(KEY, body.digest) == artifact

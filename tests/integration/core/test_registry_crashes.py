@@ -28,7 +28,7 @@ def artifact_of(run: int) -> bytes:
 
 @pytest.fixture
 def registry_settings(own_redis: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=own_redis.url)
+    return RegistrySettings.of({"url": own_redis.url})
 
 
 async def faults(server: RedisServer) -> list[str]:

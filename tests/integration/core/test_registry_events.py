@@ -119,7 +119,7 @@ async def test_only_hints_from_now_on_are_heard(registry: Registry) -> None:
 
 
 async def test_the_first_hint_of_all_is_heard(own_redis: RedisServer) -> None:
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         events = registry.events()
         await anext(events)
         await registry.record_run(KEY, RUN)
@@ -129,7 +129,7 @@ async def test_the_first_hint_of_all_is_heard(own_redis: RedisServer) -> None:
 async def test_the_end_of_redis_is_an_outage_and_the_next_start_hears_again(
     own_redis: RedisServer,
 ) -> None:
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         events = registry.events()
         await anext(events)
         listening = asyncio.create_task(next_hint(events))

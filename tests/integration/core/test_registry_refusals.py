@@ -33,7 +33,7 @@ RUN = Run(run_id="r", outcome=RunOutcome.SKIPPED, started=NOW, ended=NOW, messag
 
 @pytest.fixture
 def registry_settings(own_redis: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=own_redis.url)
+    return RegistrySettings.of({"url": own_redis.url})
 
 
 async def publish(registry: Registry, artifact: bytes, run: str = "run") -> Publication:
@@ -57,7 +57,7 @@ EVERY_KIND_OF_STEP: list[Callable[[Registry], Awaitable[object]]] = [
 
 async def test_a_redis_that_is_not_there_is_an_outage() -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    async with Registry.from_settings(RegistrySettings(url=url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": url})) as registry:
         for step in EVERY_KIND_OF_STEP:
             with pytest.raises(RegistryUnavailable, match=r"Redis does not answer: .*127\.0\.0\.1"):
                 await step(registry)
@@ -68,7 +68,7 @@ async def test_a_wrong_password_is_refused_with_what_to_do(
 ) -> None:
     await client.config_set("requirepass", "right & proper")
     for password in ("wrong", None):
-        settings = RegistrySettings(url=own_redis.url, password=password)
+        settings = RegistrySettings.of({"url": own_redis.url, "password": password})
         async with Registry.from_settings(settings) as registry:
             with pytest.raises(RegistryRefused, match="check the registry Secret's url and"):
                 await registry.latest(KEY)
@@ -78,8 +78,10 @@ async def test_a_password_may_stand_beside_the_url_or_in_it(
     own_redis: RedisServer, client: Any
 ) -> None:
     await client.config_set("requirepass", "right & proper/")
-    beside = RegistrySettings(url=own_redis.url, password="right & proper/")
-    inside = RegistrySettings(url=own_redis.url.replace("://", "://:right%20&%20proper%2F@"))
+    beside = RegistrySettings.of({"url": own_redis.url, "password": "right & proper/"})
+    inside = RegistrySettings.of(
+        {"url": own_redis.url.replace("://", "://:right%20&%20proper%2F@")}
+    )
     for settings in (beside, inside):
         async with Registry.from_settings(settings) as registry:
             await registry.ping()
@@ -90,7 +92,7 @@ async def test_a_user_without_the_right_to_a_key_is_refused_with_what_to_do(
 ) -> None:
     await client.acl_setuser("u", enabled=True, passwords=["+p"], keys=["x"], commands=["+@all"])
     url = own_redis.url.replace("://", "://u:p@")
-    async with Registry.from_settings(RegistrySettings(url=url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": url})) as registry:
         for step in (registry.latest(KEY), publish(registry, b"artifact"), registry.serving(KEY)):
             with pytest.raises(RegistryRefused, match="check the registry Secret's url and"):
                 await step
@@ -102,7 +104,7 @@ async def test_a_publish_is_done_though_nobody_can_be_told(
     keys = [f"perennial:{{{KEY}}}:*"]
     await client.acl_setuser("u", enabled=True, passwords=["+p"], keys=keys, commands=["+@all"])
     url = own_redis.url.replace("://", "://u:p@")
-    async with Registry.from_settings(RegistrySettings(url=url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": url})) as registry:
         assert await publish(registry, b"artifact") == Publication(Version(1), False)
         await registry.record_run(KEY, RUN)
         await approve_and_serve(registry, KEY, 1, digest_of(b"artifact"))
@@ -199,7 +201,7 @@ def tls_redis(executable: str, tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 async def test_tls_with_an_authority_of_ones_own(tls_redis: tuple[str, Path]) -> None:
     url, authority = tls_redis
-    settings = RegistrySettings(url=url, ca=authority.read_text())
+    settings = RegistrySettings.of({"url": url, "ca": authority.read_text()})
     async with Registry.from_settings(settings) as registry:
         assert await publish(registry, b"artifact") == Publication(Version(1), False)
         assert await registry.artifact(KEY, digest_of(b"artifact")) == b"artifact"
@@ -212,9 +214,9 @@ async def test_a_certificate_of_another_authority_is_refused_with_what_to_do(
     other = certificate(tmp_path, "other").read_text()
     wrong_host = url.replace("127.0.0.1", "localhost")
     for settings in (
-        RegistrySettings(url=url, ca=other),
-        RegistrySettings(url=url),
-        RegistrySettings(url=wrong_host, ca=authority.read_text()),
+        RegistrySettings.of({"url": url, "ca": other}),
+        RegistrySettings.of({"url": url}),
+        RegistrySettings.of({"url": wrong_host, "ca": authority.read_text()}),
     ):
         async with Registry.from_settings(settings) as registry:
             with pytest.raises(RegistryRefused, match=r"certificate is not trusted: .*Secret's ca"):

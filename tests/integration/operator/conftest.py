@@ -169,6 +169,6 @@ async def kubelet(bench: Bench) -> AsyncIterator[Kubelet]:
 @pytest.fixture
 async def own_registry(own_redis: RedisServer) -> AsyncIterator[Registry]:
     """The registry in a Redis of the test's own."""
-    settings = RegistrySettings.model_validate({"url": own_redis.url})
+    settings = RegistrySettings.of({"url": own_redis.url})
     async with Registry.from_settings(settings) as registry:
         yield registry

@@ -210,7 +210,7 @@ async def take_over_unseen(bench: Bench) -> None:
     spec = (await bench.model())["spec"]
     model = PredictionModel.parse(model_body(spec, name=LIVE, namespace=bench.namespace))
     body = manifest_body(bench.key(), b"artifact")
-    body = body.model_copy(update={"training_spec_hash": spec_hash(model)})
+    body = body.changed(training_spec_hash=spec_hash(model))
     await bench.registry.publish(bench.key(), body, b"artifact", started=NOW)
 
 

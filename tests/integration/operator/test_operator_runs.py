@@ -165,14 +165,14 @@ async def record(
     ended: str | None = None,
     run_id: str | None = None,
 ) -> None:
-    body = {
-        "runId": run_id or message,
-        "outcome": outcome,
-        "started": NOW,
-        "ended": ended or NOW + timedelta(seconds=1),
-        "message": message,
-    }
-    await bench.registry.record_run(bench.key(), Run.model_validate(body))
+    run = Run(
+        run_id=run_id or message,
+        outcome=RunOutcome(outcome),
+        started=NOW,
+        ended=datetime.fromisoformat(ended) if ended else NOW + timedelta(seconds=1),
+        message=message,
+    )
+    await bench.registry.record_run(bench.key(), run)
 
 
 async def test_a_job_that_the_api_server_refuses_is_reported(bench: Bench) -> None:

@@ -114,7 +114,7 @@ async def test_when_redis_comes_back_all_is_caught_up_without_waiting_to_compare
     bench: Bench, kubelet: Kubelet, own_redis: RedisServer, own_registry: Registry
 ) -> None:
     bench.registry = own_registry
-    bench.registry_settings = RegistrySettings.model_validate({"url": own_redis.url})
+    bench.registry_settings = RegistrySettings.of({"url": own_redis.url})
     await bench.apply(IDLE)
     await bench.publish()
     async with operator(bench):

@@ -55,7 +55,7 @@ def test_a_bundle_is_served_as_a_version_of_the_registry_is(bundle: Path, tmp_pa
 def test_no_registry_is_asked(bundle: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as registry:
         registry.setblocking(False)
-        named = RegistrySettings(url=f"redis://127.0.0.1:{registry.getsockname()[1]}/0")
+        named = RegistrySettings.of({"url": f"redis://127.0.0.1:{registry.getsockname()[1]}/0"})
         with PredictorProcess(tmp_path / "p", named, bundle=bundle) as process:
             process.ready(7).client.get("/?msg=1")
         with pytest.raises(BlockingIOError):

@@ -150,7 +150,7 @@ async def test_the_old_model_is_freed(registry: Registry, key: ModelKey, tmp_pat
 async def test_without_redis_only_a_whole_copy_of_the_right_version_is_served(
     own_redis: RedisServer, key: ModelKey, tmp_path: Path, whole: bool, kept: int, fixed: int | None
 ) -> None:
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         versions = [await publish(registry, key, line(slope)) for slope in (1, 2)]
         async with following(registry, key, tmp_path / "p", version=kept) as first:
             await serves(first, kept)

@@ -103,7 +103,7 @@ def refusal(asked: Asked, *inputs: InferInput, **more: Any) -> tuple[str, str]:
 def serving(
     model: FittedModel, namespace: str, redis: RedisServer, directory: Path, **more: Any
 ) -> Asked:
-    key, registry = ModelKey(namespace, "asked"), RegistrySettings(url=redis.url)
+    key, registry = ModelKey(namespace, "asked"), RegistrySettings.of({"url": redis.url})
     published(registry, key, model)
     return Asked(directory, registry, model=str(key), grpc_port=free_port(), **more)
 

@@ -27,7 +27,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture(scope="module")
 def registry_at(shared_redis: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=shared_redis.url)
+    return RegistrySettings.of({"url": shared_redis.url})
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from perennial_predictor.cache import VersionCache
 
 @pytest.fixture
 def registry_at(own_redis: RedisServer) -> RegistrySettings:
-    return RegistrySettings(url=own_redis.url)
+    return RegistrySettings.of({"url": own_redis.url})
 
 
 def test_redis_going_down_and_up_changes_nothing_for_clients(

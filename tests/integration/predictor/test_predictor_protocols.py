@@ -27,7 +27,7 @@ SIZE = "Inference-Header-Content-Length"
 def serving(
     redis: RedisServer, directories: pytest.TempPathFactory, name: str, model: FittedModel
 ) -> Iterator[httpx.Client]:
-    registry = RegistrySettings(url=redis.url)
+    registry = RegistrySettings.of({"url": redis.url})
     key = ModelKey("v2", name)
     published(registry, key, model)
     limits = {"max_body_bytes": 100_000, "max_instances": 50}

@@ -130,7 +130,7 @@ async def far(
     host = own_redis.url.removeprefix("redis://")
     monkeypatch.setenv("PERENNIAL_SOURCE_REDIS_URL", f"redis://reader@{host}")
     monkeypatch.setenv("PERENNIAL_SOURCE_REDIS_PASSWORD", PASSWORD)
-    given = RegistrySettings.model_validate({"url": own_redis.url})
+    given = RegistrySettings.of({"url": own_redis.url})
     async with Registry.from_settings(given) as staged:
         yield Environments(pair.folder, staged, pair.live, pair.staging, pair.production)
 
@@ -165,7 +165,7 @@ async def test_between_two_redis_servers_a_reader_of_one_model_suffices(far: Env
     assert promoted.promoted_from is not None
     host = os.environ["PERENNIAL_SOURCE_REDIS_URL"].partition("@")[2].removesuffix("/0")
     assert promoted.promoted_from.registry == host
-    assert PASSWORD not in promoted.model_dump_json()
+    assert PASSWORD not in promoted.to_bytes().decode()
     assert await far.live.latest(far.staging) is None
 
 
@@ -245,7 +245,7 @@ async def test_an_artifact_that_cannot_be_loaded_here_is_not_taken_over(
     staged = await pair.train()
     await pair.allow()
     client: Any = pair.staged._redis
-    manifest = staged.model_copy(update={"format": ArtifactFormat.SKOPS})
+    manifest = staged.changed(format=ArtifactFormat.SKOPS)
     await client.set(ModelKeys(pair.staging).manifest(staged.version), manifest.to_bytes())
     with pytest.raises(ArtifactUnusable, match=r"the skops artifact cannot be loaded"):
         await pair.promote()

@@ -220,7 +220,7 @@ async def test_data_that_turn_bad_leave_the_versions_as_they_are(
 async def test_redis_that_is_down_is_an_outage(own_redis: RedisServer, tmp_path: Path) -> None:
     own_redis.kill()
     start = Start(order(uri="sample://linear"), settings(tmp_path))
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         with pytest.raises(RegistryUnavailable):
             await run(start, registry)
 
@@ -235,7 +235,7 @@ async def test_redis_that_comes_back_during_training_gets_the_version(
 
     monkeypatch.setattr("perennial_trainer.in_memory.train", train_while_redis_restarts)
     start = Start(order(uri="sample://linear"), settings(tmp_path))
-    async with Registry.from_settings(RegistrySettings(url=own_redis.url)) as registry:
+    async with Registry.from_settings(RegistrySettings.of({"url": own_redis.url})) as registry:
         assert await run(start, registry) == 1
 
 

@@ -144,7 +144,7 @@ def test_a_skops_artifact_with_a_type_that_is_not_trusted_is_refused() -> None:
 
 def test_the_manifest_cannot_extend_what_is_trusted() -> None:
     artifact = io.dumps(FunctionTransformer(func=sys.getsizeof))
-    liar = signature(ArtifactFormat.SKOPS).model_copy(update={"trusted_types": ["sys.getsizeof"]})
+    liar = signature(ArtifactFormat.SKOPS).changed(trusted_types=["sys.getsizeof"])
     with pytest.raises(ArtifactUnusable, match="not trusted"):
         load_model(liar, artifact)
 
@@ -163,7 +163,7 @@ def test_no_trusted_type_runs_what_it_is_given() -> None:
 
 def test_a_graph_that_does_not_fit_the_manifest_is_refused() -> None:
     serialized = trained({"x": X, "z": X**2, "y": 2 * X}).serialized
-    fewer = serialized.signature.model_copy(update={"inputs": serialized.signature.inputs[:1] * 3})
+    fewer = serialized.signature.changed(inputs=serialized.signature.inputs[:1] * 3)
     with pytest.raises(ArtifactUnusable, match="takes 1 inputs; the manifest names 3"):
         load_model(fewer, serialized.artifact)
 

@@ -89,8 +89,8 @@ def test_the_operator_reads_the_values_from_its_environment(
 
 
 def test_the_chart_writes_no_variable_that_nobody_reads() -> None:
-    fields = {f"PERENNIAL_{name}".upper() for name in OperatorSettings.model_fields}
-    fields |= {f"PERENNIAL_REDIS_{name}".upper() for name in RegistrySettings.model_fields}
+    fields = {f"PERENNIAL_{name}".upper() for name in OperatorSettings.__struct_fields__}
+    fields |= {f"PERENNIAL_REDIS_{name}".upper() for name in RegistrySettings.__struct_fields__}
 
     assert operator_environment().keys() <= fields
     assert operator_environment("-f", str(EKS)).keys() <= fields

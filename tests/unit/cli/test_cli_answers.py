@@ -10,14 +10,13 @@ import pytest
 
 from perennial_cli import views
 from perennial_cli.show.difference import DifferencesView
-from perennial_core.manifest import Record
 
 TEXT = (Path(__file__).parents[3] / "docs" / "command.md").read_text()
 BLOCKS = dict(re.findall(r"<!-- answer: (\w+) -->\n```json\n(.*?)```", TEXT, re.DOTALL))
 
 
-def kind(name: str) -> type[Record]:
-    found: type[Record] = {**vars(views), "DifferencesView": DifferencesView}[name]
+def kind(name: str) -> type[views.View]:
+    found: type[views.View] = {**vars(views), "DifferencesView": DifferencesView}[name]
     return found
 
 

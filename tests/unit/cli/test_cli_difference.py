@@ -15,8 +15,8 @@ X, Z = (Column(name=name, type=ColumnType.FLOAT64) for name in "xz")
 
 
 def version(number: int, *, readable: bool = True, r2: str = "0.9", **fields: Any) -> Any:
-    body = manifest_body(ModelKey("shop", "points"), b"model").model_copy(update=fields)
-    document = body.numbered(Version(number)).model_dump(mode="json", by_alias=True)
+    body = manifest_body(ModelKey("shop", "points"), b"model").changed(**fields)
+    document = body.numbered(Version(number)).to_json()
     return VersionDetails(
         namespace="shop",
         model="points",

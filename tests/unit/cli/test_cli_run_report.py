@@ -21,7 +21,7 @@ NO_GATE = Verdict(())
 
 def manifest(**fields: Any) -> Manifest:
     body = manifest_body(ModelKey("tests", "points"), b"model")
-    return body.model_copy(update=fields).numbered(TWO)
+    return body.changed(**fields).numbered(TWO)
 
 
 def test_the_score_of_the_version_before_is_said_to_be_on_the_same_rows() -> None:

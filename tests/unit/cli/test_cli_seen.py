@@ -26,7 +26,7 @@ def seen(
 ) -> Seen:
     """Return a model of so many versions, of which some are approved and one may answer."""
     model = PredictionModel.parse(resource(**spec))
-    body = manifest_body(KEY, b"model").model_copy(update={"training_spec_hash": spec_hash(model)})
+    body = manifest_body(KEY, b"model").changed(training_spec_hash=spec_hash(model))
     versions = tuple(Version(number) for number in range(1, published + 1))
     return Seen(
         LocalModel(model, generation=7),
@@ -107,7 +107,7 @@ def test_the_run_that_was_asked_for_is_told_beside_the_last_one() -> None:
     waiting = model_view(replace(found, asked=AskedRun(value="now", run_id="own")))
     assert waiting.requested == "now"
     assert waiting.requested_run == RunView(run_id="own")
-    own = other.model_copy(update={"run_id": "own", "outcome": RunOutcome.SKIPPED})
+    own = other.changed(run_id="own", outcome=RunOutcome.SKIPPED)
     ended = replace(found, asked=AskedRun(value="now", run_id="own"), asked_record=own)
     told = model_view(ended).requested_run
     assert told is not None

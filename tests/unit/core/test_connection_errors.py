@@ -102,22 +102,24 @@ async def test_what_only_the_user_can_repair_says_what_to_do(answer: str, advice
 )
 def test_a_url_that_is_none_of_redis_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(RegistryRefused, match=r"^PERENNIAL_REDIS_URL: expected redis://") as told:
-        connect_to(RegistrySettings(url=url))
+        connect_to(RegistrySettings.of({"url": url}))
     assert "hidden" not in str(told.value)
 
 
 def test_an_authority_without_tls_is_refused() -> None:
     with pytest.raises(RegistryRefused, match=r"^PERENNIAL_REDIS_CA: .* write rediss://"):
-        connect_to(RegistrySettings(url="redis://host", ca="-----BEGIN CERTIFICATE-----"))
+        connect_to(
+            RegistrySettings.of({"url": "redis://host", "ca": "-----BEGIN CERTIFICATE-----"})
+        )
 
 
 @pytest.mark.parametrize("ca", ["text", "-----BEGIN CERTIFICATE-----\nhidden", "ä"])
 def test_an_authority_that_is_no_certificate_is_refused(ca: str) -> None:
     with pytest.raises(RegistryRefused, match=r"^PERENNIAL_REDIS_CA: not a certificate in PEM"):
-        connect_to(RegistrySettings(url="rediss://host", ca=ca))
+        connect_to(RegistrySettings.of({"url": "rediss://host", "ca": ca}))
 
 
 @pytest.mark.parametrize("url", ["redis://host", "rediss://host"])
 def test_an_empty_authority_or_password_is_none(url: str) -> None:
-    client = connect_to(RegistrySettings(url=url, ca="", password=""))
+    client = connect_to(RegistrySettings.of({"url": url, "ca": "", "password": ""}))
     assert client.connection_pool.connection_kwargs.get("ssl_ca_data") is None

@@ -12,23 +12,24 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from perennial_core.errors import UserError
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
+    Secret,
     Settings,
     SourceRegistrySettings,
     TrainerSettings,
     environment,
+    environment_of,
     from_environment,
 )
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 """What an environment variable can hold."""
 PATHS = TEXT.map(Path)
-SECRETS = TEXT.map(SecretStr)
+SECRETS = TEXT.map(Secret)
 NUMBERS = st.integers(0, 2**40)
 SECONDS = st.floats(0, 1e6)
 
@@ -77,15 +78,15 @@ FIELDS: dict[type[Settings], dict[str, st.SearchStrategy[Any]]] = {
 
 def settings_of(kind: type[Settings]) -> st.SearchStrategy[Settings]:
     """Return settings in which any of the fields with a default may be set, and a model is."""
-    required = {name for name, info in kind.model_fields.items() if info.is_required()} | {"model"}
+    required = kind.required({})
     return st.fixed_dictionaries(
         {name: values for name, values in FIELDS[kind].items() if name in required},
         optional={name: values for name, values in FIELDS[kind].items() if name not in required},
-    ).map(kind.model_validate)
+    ).map(lambda given: kind(**given))
 
 
 @contextmanager
-def environment_of(*settings: Settings) -> Iterator[None]:
+def written_for(*settings: Settings) -> Iterator[None]:
     written: dict[str, str] = {}
     for part in settings:
         written |= environment(part)
@@ -97,7 +98,7 @@ def environment_of(*settings: Settings) -> Iterator[None]:
 def test_a_trainer_reads_what_was_written_for_it(
     registry: RegistrySettings, trainer: TrainerSettings
 ) -> None:
-    with environment_of(registry, trainer):
+    with written_for(registry, trainer):
         assert from_environment(RegistrySettings) == registry
         assert from_environment(TrainerSettings) == trainer
 
@@ -106,14 +107,14 @@ def test_a_trainer_reads_what_was_written_for_it(
 def test_a_predictor_reads_what_was_written_for_it(
     registry: RegistrySettings, predictor: PredictorSettings
 ) -> None:
-    with environment_of(registry, predictor):
+    with written_for(registry, predictor):
         assert from_environment(RegistrySettings) == registry
         assert from_environment(PredictorSettings) == predictor
 
 
 @given(settings_of(RegistrySettings))
 def test_what_was_read_is_written_again(registry: RegistrySettings) -> None:
-    with environment_of(registry):
+    with written_for(registry):
         assert environment(from_environment(RegistrySettings)) == environment(registry)
 
 
@@ -130,11 +131,11 @@ def test_only_what_was_set_is_written() -> None:
 
 @pytest.mark.parametrize("kind", FIELDS)
 def test_every_setting_is_in_these_tests(kind: type[Settings]) -> None:
-    assert set(FIELDS[kind]) == set(kind.model_fields)
+    assert set(FIELDS[kind]) == set(kind.__struct_fields__)
 
 
 def test_secrets_do_not_show() -> None:
-    settings = RegistrySettings(url="redis://:hidden@host", password="hidden")
+    settings = RegistrySettings.of({"url": "redis://:hidden@host", "password": "hidden"})
     assert "hidden" not in f"{settings!r} {settings}"
 
 
@@ -147,10 +148,46 @@ def test_secrets_do_not_show() -> None:
     ],
 )
 def test_a_registry_is_named_without_its_secrets(url: str, host: str) -> None:
-    assert RegistrySettings(url=SecretStr(url)).host == host
+    assert RegistrySettings(url=Secret(url)).host == host
 
 
 def test_the_registry_of_a_source_is_never_assumed() -> None:
     expected = r"^PERENNIAL_SOURCE_REDIS_URL: this field is required"
     with mock.patch.dict(os.environ, clear=True), pytest.raises(UserError, match=expected):
         from_environment(SourceRegistrySettings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "problem"),
+    [
+        ("PERENNIAL_PORT", "many", "must be a whole number, not 'many'"),
+        ("PERENNIAL_PORT", "5001.5", "must be a whole number, not '5001.5'"),
+        ("PERENNIAL_WORKERS", "0", "must be at least 1, not '0'"),
+        ("PERENNIAL_BODY_SECONDS", "soon", "must be a number, not 'soon'"),
+        (
+            "PERENNIAL_LOG_LEVEL",
+            "loud",
+            "must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'",
+        ),
+        ("PERENNIAL_TRUSTED_TYPES", '["a", 1]', "is no list; write"),
+        ("PERENNIAL_SHADOW_URL", "shadow:5001", "'shadow:5001' is not scheme, host and port such"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str, problem: str) -> None:
+    given = {"PERENNIAL_MODEL": "a/b", variable: text}
+    with mock.patch.dict(os.environ, given, clear=True), pytest.raises(UserError) as refused:
+        from_environment(PredictorSettings)
+    assert str(refused.value).startswith(f"{variable}: ")
+    assert problem in str(refused.value)
+
+
+def test_all_that_is_wrong_is_said_in_the_order_of_the_fields() -> None:
+    given = {"PERENNIAL_THREADS": "x", "PERENNIAL_PORT": "y"}
+    expected = "PERENNIAL_MODEL: this .*; PERENNIAL_PORT: must .*; PERENNIAL_THREADS: must"
+    with mock.patch.dict(os.environ, given, clear=True), pytest.raises(UserError, match=expected):
+        from_environment(PredictorSettings)
+
+
+def test_what_is_told_to_another_release_is_told_whatever_the_default_here() -> None:
+    told = environment_of(PredictorSettings, port=PredictorSettings(model="a/b").port, digest=None)
+    assert told == {"PERENNIAL_PORT": "5001"}

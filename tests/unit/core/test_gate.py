@@ -36,17 +36,17 @@ def measured(
         incumbent_version=Version(6),
         incumbent_problem=problem,
     )
-    return EVIDENCE.model_copy(update={"metrics": metrics})
+    return EVIDENCE.changed(metrics=metrics)
 
 
 def with_drift(**features: float) -> ManifestBody:
     drift = Drift(incumbent_version=Version(6), features=features)
-    return EVIDENCE.model_copy(update={"drift": drift})
+    return EVIDENCE.changed(drift=drift)
 
 
 def with_example(prediction: Any, problem: str | None = None) -> ManifestBody:
     result = ExampleResult(inputs={"x": 1}, prediction=prediction, problem=problem)
-    return EVIDENCE.model_copy(update={"examples": [result]})
+    return EVIDENCE.changed(examples=[result])
 
 
 def example(expected: Any, **more: Any) -> GateSpec:
@@ -116,9 +116,7 @@ def example(expected: Any, **more: Any) -> GateSpec:
         ),
         (
             gate(drift={"max": "0.2"}),
-            EVIDENCE.model_copy(
-                update={"drift": Drift(incumbent_version=Version(6), problem="no profile")}
-            ),
+            EVIDENCE.changed(drift=Drift(incumbent_version=Version(6), problem="no profile")),
             INCONCLUSIVE,
             "drift could not be measured: no profile",
         ),

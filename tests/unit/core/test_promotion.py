@@ -152,7 +152,7 @@ def test_nothing_is_offered_that_is_not_allowed_or_was_denied(
 
 def manifest(version: int = 7, key: ModelKey = STAGING, **fields: Any) -> Manifest:
     body = manifest_body(key, f"artifact {version}".encode(), f"run-{version}")
-    return body.model_copy(update=fields).numbered(Version(version))
+    return body.changed(**fields).numbered(Version(version))
 
 
 def beside(incumbent: float | None, version: int = 6, problem: str | None = None) -> Metrics:
@@ -201,9 +201,7 @@ def test_what_is_taken_over_is_the_same_artifact_with_its_provenance() -> None:
     assert origin.decision == APPROVAL
     assert origin.promoted_from is not None
     assert origin.promoted_from.model == "dev/points"
-    assert Manifest.model_validate_json(body.numbered(Version(4)).to_bytes()).promoted_from == (
-        origin
-    )
+    assert Manifest.of_bytes(body.numbered(Version(4)).to_bytes()).promoted_from == (origin)
 
 
 def test_a_target_that_serves_nothing_has_nothing_to_regress_or_drift_from() -> None:

@@ -6,14 +6,15 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from builders import manifest_body
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from perennial_core.identity import Digest, ModelKey, Version
-from perennial_core.manifest import Manifest, ManifestBody, Parity, Record
+from perennial_core.manifest import Manifest, Metrics, Parity
+from perennial_core.record import Record
 from perennial_core.registry import (
     Event,
     EventKind,
@@ -52,7 +53,7 @@ RUNS = st.builds(
 
 @given(FAILURES | SERVINGS | RUNS)
 def test_a_record_is_read_back(record: Record) -> None:
-    text = record.model_dump_json(by_alias=True, exclude_none=True).encode()
+    text = record.to_bytes()
     assert read(type(record), text, "key") == record
 
 
@@ -77,27 +78,26 @@ def test_a_manifest_is_read_back(
     body = manifest_body(ModelKey("tests", "records"), b"artifact")
     changes: dict[str, Any] = {
         "created": created,
-        "metrics": {"candidate": candidate, "incumbent": incumbent},
+        "metrics": Metrics(candidate=candidate, incumbent=incumbent),
         "classes": classes,
-        "parity": {"error": error, "tolerance": 1e-6, "precision": "float32"},
+        "parity": Parity(error=error, tolerance=1e-6, precision="float32"),
         "estimator": {"class": "a.B", "params": params},
     }
-    changed = ManifestBody.model_validate(body.model_dump() | changes)
-    manifest = changed.numbered(version)
+    manifest = body.changed(**changes).numbered(version)
     again = read(Manifest, manifest.to_bytes(), "key")
     assert again.metrics.candidate == candidate
     assert again.classes == classes
     assert [type(label) for label in again.classes or []] == [type(c) for c in classes or []]
     # a record's own fields without a value are left out; whatever else has one stays
-    assert again.model_copy(update={"estimator": manifest.estimator, "metrics": None}) == (
-        manifest.model_copy(update={"metrics": None})
+    assert again.changed(estimator=manifest.estimator, metrics=None) == (
+        manifest.changed(metrics=None)
     )
 
 
 def test_a_parameter_that_is_null_stays_in_the_manifest() -> None:
     body = manifest_body(ModelKey("tests", "records"), b"artifact")
     estimator = {"class": "a.B", "params": {"max_depth": None}}
-    manifest = body.model_copy(update={"estimator": estimator}).numbered(Version(1))
+    manifest = body.changed(estimator=estimator).numbered(Version(1))
     assert read(Manifest, manifest.to_bytes(), "key").estimator == estimator
 
 
@@ -106,6 +106,13 @@ def test_a_manifest_is_written_in_camel_case_and_says_its_schema() -> None:
     written = json.loads(body.numbered(Version(3)).to_bytes())
     assert (written["schemaVersion"], written["version"], written["runId"]) == (1, 3, "run")
     assert written["trainingSpecHash"] == "h"
+
+
+def test_a_scalar_of_numpy_is_stored_as_one_of_python() -> None:
+    given: dict[str, Any] = {"r2": np.float64(0.1), "max_error": None}
+    metrics = Metrics(candidate=given, incumbent={"r2": np.float32(0.5)})  # type: ignore[dict-item]
+    read_again = read(Metrics, metrics.to_bytes(), "key")
+    assert read_again == Metrics(candidate={"r2": 0.1, "max_error": None}, incumbent={"r2": 0.5})
 
 
 def test_fields_of_a_newer_release_are_passed_over() -> None:
@@ -117,10 +124,10 @@ def test_fields_of_a_newer_release_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (b"", "resource: Invalid JSON"),
-        (b"\xff", "resource: Invalid JSON"),
-        (b'{"version": 1}', "digest: this field is required"),
-        (b'{"version": "one", "digest": "d"}', "version: must be a whole number"),
+        (b"", "Input data was truncated"),
+        (b"\xff", "JSON is malformed"),
+        (b'{"version": 1}', "Object missing required field `digest`"),
+        (b'{"version": "one", "digest": "d"}', "version: Expected `int`, got `str`"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_key_and_field(text: bytes, problem: str) -> None:
@@ -132,7 +139,7 @@ def test_what_cannot_be_read_is_refused_with_key_and_field(text: bytes, problem:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_json_cannot_hold_is_refused_before_it_is_published(number: float) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match="error: not a finite number"):
         Parity(error=number, tolerance=1e-6, precision="float64")
 
 

@@ -32,7 +32,7 @@ def manifest(version: int, evidence: str = "passes") -> Manifest:
         incumbent_version=Version(1),
         incumbent_problem=problem,
     )
-    return body.model_copy(update={"metrics": metrics}).numbered(Version(version))
+    return body.changed(metrics=metrics).numbered(Version(version))
 
 
 def rules(

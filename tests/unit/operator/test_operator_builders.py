@@ -197,7 +197,7 @@ def environment(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in PredictorSettings.model_fields.keys() | TrainerSettings.model_fields.keys():
+    for name in {*PredictorSettings.__struct_fields__, *TrainerSettings.__struct_fields__}:
         monkeypatch.delenv(f"PERENNIAL_{name.upper()}", raising=False)
     return monkeypatch
 

@@ -77,7 +77,7 @@ def registry(
     manifests = {}
     for release in map(release_of, versions):
         there = target if target and target.version == release.version else release
-        named = body.model_copy(update={"digest": there.digest})
+        named = body.changed(digest=there.digest)
         manifests[there.version] = named.numbered(there.version)
     judgement = Judgement(manifests, {}, snapshot.decisions)
     manifest = manifests.get(Version(latest)) if latest else None

@@ -37,7 +37,7 @@ METRICS = Metrics(
     incumbent={"max_error": None, "neg_mean_absolute_error": -0.2, "r2": 0.8},
     incumbent_version=Version(6),
 )
-MANIFEST = BODY.model_copy(update={"metrics": METRICS}).numbered(Version(7))
+MANIFEST = BODY.changed(metrics=METRICS).numbered(Version(7))
 
 
 def gate(**parts: Any) -> GateSpec:
@@ -184,7 +184,7 @@ def test_a_version_that_was_taken_over_is_told_with_who_let_it_serve_and_who_ask
     asked: PromotionSource, author: str
 ) -> None:
     made = {"promoted_from": ORIGIN, "training_spec_hash": asked.content_hash()}
-    promoted = MANIFEST.model_copy(update=made)
+    promoted = MANIFEST.changed(**made)
     event = promotion_event(promoted, {}, asked)
     status = version_status(gate(), promoted, RULING, None)
 
@@ -195,7 +195,7 @@ def test_a_version_that_was_taken_over_is_told_with_who_let_it_serve_and_who_ask
 
 
 def test_who_asks_for_another_version_now_did_not_ask_for_this_one() -> None:
-    promoted = MANIFEST.model_copy(update={"promoted_from": ORIGIN})
+    promoted = MANIFEST.changed(promoted_from=ORIGIN)
     event = promotion_event(promoted, {}, source(version=8, versionChangedBy="bob"))
 
     assert event is not None

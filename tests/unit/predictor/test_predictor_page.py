@@ -35,7 +35,7 @@ class Elements(HTMLParser):
 
 
 def manifest(*inputs: Column, task: Task = Task.REGRESSION) -> Manifest:
-    return line().stored().manifest.model_copy(update={"inputs": list(inputs), "task": task})
+    return line().stored().manifest.changed(inputs=list(inputs), task=task)
 
 
 def test_everything_that_comes_from_outside_is_escaped() -> None:

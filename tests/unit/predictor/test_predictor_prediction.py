@@ -112,22 +112,22 @@ SETTINGS = PredictorSettings(model="tests/model")
 
 def test_a_version_that_cannot_predict_for_its_own_example_is_not_served() -> None:
     stored = mixed().stored()
-    manifest = stored.manifest.model_copy(update={"example": [1.0, 2, True, "red", "unknown"]})
+    manifest = stored.manifest.changed(example=[1.0, 2, True, "red", "unknown"])
     with pytest.raises(ArtifactUnusable, match="version 1 cannot be served"):
         load(StoredVersion(manifest, stored.artifact), SETTINGS)
 
 
 async def test_a_version_without_an_example_may_refuse_made_up_values() -> None:
     stored = mixed().stored()
-    manifest = stored.manifest.model_copy(update={"example": None})
+    manifest = stored.manifest.changed(example=None)
     served = load(StoredVersion(manifest, stored.artifact), SETTINGS)
     assert (await ask(served, mixed().instances()))["predictions"]
 
 
 def test_a_version_that_predicts_something_else_than_rows_is_not_served() -> None:
     stored = plane().stored()
-    inputs = [*stored.manifest.inputs, stored.manifest.inputs[0].model_copy(update={"name": "x3"})]
-    manifest = stored.manifest.model_copy(update={"inputs": inputs})
+    inputs = [*stored.manifest.inputs, stored.manifest.inputs[0].changed(name="x3")]
+    manifest = stored.manifest.changed(inputs=inputs)
     with pytest.raises(ArtifactUnusable):
         load(StoredVersion(manifest, stored.artifact), SETTINGS)
 

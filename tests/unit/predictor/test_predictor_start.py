@@ -48,6 +48,7 @@ LATER = {
     "kubernetes",
     "pandas",
     "prometheus_client",
+    "pydantic",
     "redis",
     "simdjson",
     "sklearn",

@@ -53,7 +53,7 @@ def labels(tally: Tally) -> dict[str, float]:
 def classifier(classes: Sequence[Any]) -> Signature:
     described = iris().serialized.signature
     assert described.task is Task.CLASSIFICATION
-    return described.model_copy(update={"classes": list(classes)})
+    return described.changed(classes=list(classes))
 
 
 async def test_mean_and_variance_of_what_was_answered_can_be_told() -> None:

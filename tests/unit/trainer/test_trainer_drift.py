@@ -39,8 +39,8 @@ def distribution(values: Any, kind: ColumnType = ColumnType.FLOAT64) -> Distribu
 
 def profile(values: Any, kind: ColumnType = ColumnType.FLOAT64) -> ColumnProfile:
     """Return a profile as a manifest gives it back."""
-    text = distribution(values, kind).profile().model_dump_json(by_alias=True, exclude_none=True)
-    return ColumnProfile.model_validate_json(text)
+    text = distribution(values, kind).profile().to_bytes()
+    return ColumnProfile.of_bytes(text)
 
 
 def index(before: Any, now: Any, kind: ColumnType = ColumnType.FLOAT64) -> float:
@@ -152,8 +152,8 @@ def incumbent(columns: dict[str, Any] | None, **changes: Any) -> Incumbent:
         return Incumbent(Version(3), None, "it is gone")
     candidate = trained(columns)
     profile, inputs = candidate.profile, candidate.serialized.signature.inputs
-    body = manifest_body(ModelKey("tests", "points"), b"").model_copy(
-        update={"inputs": inputs, "profile": profile, **changes}
+    body = manifest_body(ModelKey("tests", "points"), b"").changed(
+        **{"inputs": inputs, "profile": profile, **changes}
     )
     return Incumbent(Version(3), None, "not of interest", body.numbered(Version(3)))
 

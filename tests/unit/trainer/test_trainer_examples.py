@@ -39,7 +39,7 @@ def answer(columns: dict[str, Any], inputs: dict[str, Any], **more: Any) -> Exam
     asked = gate(examples=[{"inputs": inputs, "expected": 0}])
     (found,) = trained(columns, asked=asked, **more).examples
     assert found.inputs == inputs
-    return ExampleResult.model_validate_json(found.model_dump_json())
+    return ExampleResult.of_bytes(found.to_bytes())
 
 
 def test_a_regressor_answers_with_a_number() -> None:

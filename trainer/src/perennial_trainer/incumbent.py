@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from perennial_core.artifact import LoadedModel, load_model
 from perennial_core.errors import UserError, brief
 from perennial_core.identity import ModelKey, Version
@@ -39,7 +37,7 @@ async def load_incumbent(
         manifest = await registry.manifest(key, serving.version)
         artifact = await registry.artifact(key, manifest.digest)
         model = load_model(manifest, artifact, trusted_types=trusted_types)
-    except (UserError, ValidationError) as error:
+    except UserError as error:
         return Incumbent(serving.version, None, brief(error), manifest)
     return Incumbent(serving.version, model, None, manifest)
 

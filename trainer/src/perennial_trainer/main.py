@@ -17,7 +17,12 @@ from perennial_core.errors import PerennialError
 from perennial_core.log import configure_logging
 from perennial_core.order import PromotionOrder, read_order
 from perennial_core.registry import Registry
-from perennial_core.settings import RegistrySettings, TrainerSettings, from_environment
+from perennial_core.settings import (
+    TERMINATION_LOG,
+    RegistrySettings,
+    TrainerSettings,
+    from_environment,
+)
 from perennial_trainer.failure import (
     ExitCode,
     Terminated,
@@ -60,7 +65,7 @@ def _stdout_for_logs_alone() -> TextIO:
 
 def _run() -> ExitCode:
     """Do one run and report how it ended."""
-    termination_log: Path = TrainerSettings.model_fields["termination_log"].default
+    termination_log = TERMINATION_LOG
     try:
         settings = from_environment(TrainerSettings)
         registry_settings = from_environment(RegistrySettings)

@@ -111,8 +111,7 @@ def evidence_on(
 
 def _of_rows(dataset: Dataset, manifest: Manifest) -> Signature:
     """Return what the rows are for a model that predicts what this one does."""
-    known = {name: getattr(manifest, name) for name in Signature.model_fields}
-    return Signature(**known | {"inputs": list(dataset.inputs)})
+    return Signature(**manifest.fields(Signature) | {"inputs": list(dataset.inputs)})
 
 
 def _scores(

@@ -63,7 +63,7 @@ async def record_skip(
     skipped = _record(start, RunOutcome.SKIPPED, message)
     if latest is not None:
         found = {"version": latest.version, "data_fingerprint": latest.data_fingerprint}
-        skipped = skipped.model_copy(update=found)
+        skipped = skipped.changed(**found)
     await registry.record_run(start.order.key, skipped)
     _log.info("skipped", version=skipped.version, reason=message)
 
@@ -71,7 +71,7 @@ async def record_skip(
 async def record_failure(start: Start[Order], registry: Registry, error: Exception) -> None:
     """Record that the run failed."""
     failed = _record(start, RunOutcome.FAILED, message_of(error))
-    retryable = failed.model_copy(update={"retryable": is_retryable(error)})
+    retryable = failed.changed(retryable=is_retryable(error))
     await registry.record_run(start.order.key, retryable)
 
 

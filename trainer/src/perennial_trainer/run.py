@@ -96,7 +96,7 @@ def _manifest(
 ) -> ManifestBody:
     serialized, order = candidate.serialized, start.order
     return ManifestBody(
-        **dict(serialized.signature),
+        **serialized.signature.fields(),
         format_reason=serialized.format_reason,
         digest=digest_of(serialized.artifact),
         size=len(serialized.artifact),

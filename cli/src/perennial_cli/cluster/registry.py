@@ -10,14 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from perennial_cli.cluster.kubectl import Body, Kubectl
 from perennial_cli.cluster.refusals import Forbidden, NotFound, refusal
 from perennial_core.errors import Outage, UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
-from perennial_core.settings import RegistrySettings, from_environment
+from perennial_core.settings import RegistrySettings, Secret
 
 _FORWARD_SECONDS = 30.0
 _FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
@@ -88,7 +86,7 @@ async def _reachable(
         yield settings
         return
     async with _port_forward(kubectl.within(service.namespace), service) as port:
-        yield settings.model_copy(update={"url": SecretStr(forwarded(url, port))})
+        yield settings.changed(url=Secret(forwarded(url, port)))
 
 
 async def _is_there(kubectl: Kubectl, service: Service) -> bool:
@@ -121,8 +119,7 @@ def _read(secret: Body) -> RegistrySettings:
         for name, value in secret.get("data", {}).items()
         if name.startswith(_PREFIX)
     }
-    given = {"url": None, "password": None, "ca": None} | values  # none of our own environment
-    return from_environment(RegistrySettings, **given)
+    return RegistrySettings.of(values)  # nothing of our own environment
 
 
 @asynccontextmanager

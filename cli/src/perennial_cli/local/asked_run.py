@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from perennial_core.manifest import Record
+from perennial_core.record import Malformed, Record
 
 
-class AskedRun(Record):
+class AskedRun(Record, frozen=True, kw_only=True):
     """The run that the last request led to."""
 
     value: str
@@ -19,12 +17,12 @@ class AskedRun(Record):
 
 def write_asked(file: Path, run: AskedRun) -> None:
     """Tell the commands that wait beside the run."""
-    file.write_text(run.model_dump_json(by_alias=True))
+    file.write_bytes(run.to_bytes())
 
 
 def read_asked(file: Path) -> AskedRun | None:
     """Return the run that a file tells of; None: there is no file, or not yet all of it."""
     try:
-        return AskedRun.model_validate_json(file.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return AskedRun.of_bytes(file.read_bytes())
+    except (FileNotFoundError, Malformed):
         return None

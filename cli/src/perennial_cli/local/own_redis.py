@@ -8,14 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from pydantic import SecretStr
-
 from perennial_cli.journal import Journal
 from perennial_cli.local.child_process import how_it_ended
 from perennial_cli.local.redis_server import RedisServer
 from perennial_cli.local.supervision import supervise
 from perennial_core.errors import Outage
-from perennial_core.settings import RegistrySettings, from_environment
+from perennial_core.settings import RegistrySettings, Secret, from_environment
 
 
 class OwnRedis:
@@ -29,7 +27,7 @@ class OwnRedis:
     def connection(self) -> RegistrySettings:
         """How to get there, whatever our environment says of other Redis servers."""
         return from_environment(
-            RegistrySettings, url=SecretStr(self._server.url), password=None, ca=None
+            RegistrySettings, url=Secret(self._server.url), password=None, ca=None
         )
 
     async def follow(self) -> NoReturn:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from perennial_cli.journal import Journal
 from perennial_cli.local.cluster_only import cluster_only, lacks_volume
 from perennial_cli.local.controller import Controller
@@ -30,6 +28,7 @@ from perennial_core.registry import Registry
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
+    Secret,
     TrainerSettings,
     from_environment,
 )
@@ -114,7 +113,7 @@ async def _registry_of(
 ) -> tuple[RegistrySettings, list[OwnRedis]]:
     """Return how to get to the registry, and the Redis to keep running where it is our own."""
     if run.redis_url is not None:
-        return from_environment(RegistrySettings, url=SecretStr(run.redis_url)), []
+        return from_environment(RegistrySettings, url=Secret(run.redis_url)), []
     redis = await stack.enter_async_context(own_redis(state.redis, journal))
     return redis.connection, [redis]
 

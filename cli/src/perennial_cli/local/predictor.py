@@ -8,8 +8,6 @@ import socket
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pydantic import ValidationError
-
 from perennial_cli.journal import Journal
 from perennial_cli.local.child_process import how_it_ended, module_process
 from perennial_cli.local.state_directory import StateDirectory
@@ -17,7 +15,7 @@ from perennial_cli.local.supervision import supervise
 from perennial_cli.local.watched_file import WatchedFile
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
-from perennial_core.manifest import Record
+from perennial_core.record import Malformed, Record
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
@@ -32,7 +30,7 @@ _GRACE_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 
 
-class Readiness(Record):
+class Readiness(Record, frozen=True, kw_only=True):
     """What the predictor says of itself at /readyz."""
 
     model: str
@@ -151,7 +149,7 @@ async def ask_readiness(key: ModelKey, port: int) -> Readiness:
         said = await asyncio.to_thread(_ask, port)
     except (OSError, http.client.HTTPException) as error:
         return Readiness(model=model, reason=f"the predictor does not answer: {error}")
-    except ValidationError:
+    except Malformed:
         return Readiness(model=model, reason=f"something else answers on port {port}")
     if said.model != model:
         return Readiness(model=model, reason=f"port {port} answers for {said.model}")
@@ -162,7 +160,7 @@ def _ask(port: int) -> Readiness:
     connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")
-        return Readiness.model_validate_json(connection.getresponse().read())
+        return Readiness.of_bytes(connection.getresponse().read())
     finally:
         connection.close()
 

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from perennial_core.manifest import Record
+from perennial_core.record import Malformed, Record
 from perennial_core.settings import RegistrySettings, environment
 
 
-class Running(Record):
+class Running(Record, frozen=True, kw_only=True):
     """A ``perennial run`` at work."""
 
     registry: dict[str, str]
@@ -23,9 +21,8 @@ class Running(Record):
 
     def settings(self) -> RegistrySettings:
         prefix = "PERENNIAL_REDIS_"
-        given = {"url": None, "password": None, "ca": None}  # none of our own environment
         told = {name.removeprefix(prefix).lower(): text for name, text in self.registry.items()}
-        return RegistrySettings.model_validate(given | told)
+        return RegistrySettings.of(told)  # nothing of our own environment
 
 
 @contextmanager
@@ -34,8 +31,8 @@ def announced(file: Path, connection: RegistrySettings, port: int | None) -> Ite
     running = Running(registry=environment(connection), port=port)
     file.unlink(missing_ok=True)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as output:
-        output.write(running.model_dump_json(by_alias=True))
+    with os.fdopen(handle, "wb") as output:
+        output.write(running.to_bytes())
     try:
         yield
     finally:
@@ -45,6 +42,6 @@ def announced(file: Path, connection: RegistrySettings, port: int | None) -> Ite
 def read_running(file: Path) -> Running | None:
     """Return the run that a file tells of; None: there is no file, or not yet all of it."""
     try:
-        return Running.model_validate_json(file.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return Running.of_bytes(file.read_bytes())
+    except (FileNotFoundError, Malformed):
         return None

@@ -9,14 +9,12 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from perennial_cli.journal import Journal
 from perennial_cli.local.own_redis import own_redis
 from perennial_cli.local.running import Running, read_running
 from perennial_cli.local.state_directory import DirectoryInUse, StateDirectory
 from perennial_core.registry import Registry
-from perennial_core.settings import RegistrySettings, from_environment
+from perennial_core.settings import RegistrySettings, Secret, from_environment
 
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.1
@@ -88,6 +86,6 @@ async def _settings(
     state: StateDirectory, redis_url: str | None, stack: AsyncExitStack
 ) -> RegistrySettings:
     if redis_url is not None:
-        return from_environment(RegistrySettings, url=SecretStr(redis_url))
+        return from_environment(RegistrySettings, url=Secret(redis_url))
     redis = await stack.enter_async_context(own_redis(state.redis, Journal()))
     return redis.connection

@@ -10,8 +10,7 @@ from pydantic import Field
 from perennial_cli.show.table import Table
 from perennial_cli.show.texts import shown
 from perennial_cli.show.versions import type_text
-from perennial_cli.views import VersionDetails
-from perennial_core.manifest import Record
+from perennial_cli.views import VersionDetails, View
 
 _COMPARED = (
     *("digest", "format", "size", "task", "estimator", "inputs", "outputs", "classes", "rows"),
@@ -20,7 +19,7 @@ _COMPARED = (
 """Of a manifest; the rest is another in each version, or follows from these."""
 
 
-class DifferenceView(Record):
+class DifferenceView(View):
     """One field that differs; a side that does not have it is absent."""
 
     field: str
@@ -28,7 +27,7 @@ class DifferenceView(Record):
     to: Any = None
 
 
-class DifferencesView(Record):
+class DifferencesView(View):
     """All fields in which two versions differ."""
 
     model: str

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from perennial_cli.show.table import Table, print_tables
 from perennial_cli.show.texts import harmless
-from perennial_core.manifest import Record
+from perennial_cli.views import View
 
 
 class Format(StrEnum):
@@ -29,7 +29,7 @@ FormatOption = Annotated[
 ]
 
 
-def print_answer(answer: Record | Sequence[Record], form: Format | None, *tables: Table) -> None:
+def print_answer(answer: View | Sequence[View], form: Format | None, *tables: Table) -> None:
     """Print an answer in the form that was asked for.
 
     Args:
@@ -48,7 +48,7 @@ def print_answer(answer: Record | Sequence[Record], form: Format | None, *tables
     sys.stdout.write(f"{text}\n")
 
 
-def print_change(answer: Record, form: Format | None, text: str) -> None:
+def print_change(answer: View, form: Format | None, text: str) -> None:
     """Print what a command changed.
 
     Args:
@@ -73,7 +73,7 @@ def note(text: str) -> None:
     Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def _document(answer: Record | Sequence[Record]) -> Any:
-    if isinstance(answer, Record):
+def _document(answer: View | Sequence[View]) -> Any:
+    if isinstance(answer, View):
         return answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {"items": [_document(item) for item in answer]}

@@ -169,9 +169,9 @@ def script(client: Any, name: str) -> Any:
 
 
 def _to_targets(text: bytes, keys: ModelKeys) -> tuple[PromotionTarget, ...]:
-    from perennial_core.registry.allowed import Allowed  # takes time; a predictor needs none
+    from perennial_core.registry.allowed import read_allowed  # takes time, and few need it
 
-    return tuple(read(Allowed, text, keys.allowed).to)
+    return read_allowed(text, keys.allowed)
 
 
 def _to_run(fields: dict[bytes, bytes], keys: ModelKeys) -> Run:

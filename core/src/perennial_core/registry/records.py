@@ -8,19 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
-
 from perennial_core.errors import UserError
 from perennial_core.identity import Digest, ModelKey, Version
-from perennial_core.manifest import Decision, Record
+from perennial_core.manifest import Decision
+from perennial_core.record import Malformed, Record
 from perennial_core.registry.errors import RegistryRefused
-from perennial_core.validation import describe
 
 if TYPE_CHECKING:
     from perennial_core.resource.promotion import PromotionTarget
 
 
-class Serving(Record):
+class Serving(Record, frozen=True, kw_only=True):
     """The version that should serve."""
 
     version: Version
@@ -33,7 +31,7 @@ class RunOutcome(StrEnum):
     FAILED = "Failed"
 
 
-class Run(Record):
+class Run(Record, frozen=True, kw_only=True):
     """One execution of the trainer."""
 
     run_id: str
@@ -50,7 +48,7 @@ class Run(Record):
     data_fingerprint: str | None = None
 
 
-class Failure(Record):
+class Failure(Record, frozen=True, kw_only=True):
     """Why a version's rollout failed."""
 
     reason: str
@@ -129,8 +127,13 @@ def read(record: type[_R], text: bytes, key: str) -> _R:
         RegistryRefused: It is not what this release writes; the text names the key.
     """
     try:
-        return record.model_validate_json(text)
-    except ValidationError as error:
-        raise RegistryRefused(
-            f"Redis key {key}: written by another release, or not by Perennial: {describe(error)}"
-        ) from None
+        return record.of_bytes(text)
+    except Malformed as error:
+        raise foreign(key, str(error)) from None
+
+
+def foreign(key: str, why: str) -> RegistryRefused:
+    """Return the refusal of what stands at a key."""
+    return RegistryRefused(
+        f"Redis key {key}: written by another release, or not by Perennial: {why}"
+    )

@@ -84,12 +84,12 @@ class Registry(Publishing):
 
     async def allow(self, key: ModelKey, targets: Sequence[PromotionTarget]) -> None:
         """Say who may take the model's versions over, be it from another cluster."""
-        from perennial_core.registry.allowed import Allowed  # takes time; a predictor needs none
+        from perennial_core.registry.allowed import allowed_to  # takes time, and few need it
 
         keys = ModelKeys(key)
         with translated_errors():
             if targets:
-                await self._redis.set(keys.allowed, Allowed(to=list(targets)).to_bytes())
+                await self._redis.set(keys.allowed, allowed_to(targets))
             else:
                 await self._redis.delete(keys.allowed)
         await self._hint(key, EventKind.ALLOWED, None)

@@ -16,7 +16,7 @@ from perennial_core.identity import Digest, Version
 from perennial_core.resource import PredictionModel
 from perennial_core.resource.rollout import Strategy
 from perennial_core.resource.serving import ServingSpec
-from perennial_core.settings import PredictorSettings, RegistrySettings, environment
+from perennial_core.settings import PredictorSettings, RegistrySettings, environment_of
 from perennial_operator.build.metadata import LIVE, content_hash, labels, owned, selector
 from perennial_operator.build.pod import (
     CONTAINER_SECURITY,
@@ -157,17 +157,16 @@ def settings_hash(template: Body) -> str:
 
 @lru_cache(maxsize=4096)
 def _release_environment(release: Release) -> dict[str, str]:
-    return environment(
-        PredictorSettings.model_construct(version=release.version, digest=release.digest)
-    )
+    return environment_of(PredictorSettings, version=release.version, digest=release.digest)
 
 
-(_VERSION_VARIABLE,) = environment(PredictorSettings.model_construct(version=0))
+_VERSION_VARIABLE = PredictorSettings.variable("version")
 
 
 def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
     serving = model.spec.serving
-    given = PredictorSettings.model_construct(
+    given = environment_of(
+        PredictorSettings,
         model=str(model.key),
         port=serving.port,
         grpc_port=serving.grpc_port,
@@ -183,7 +182,7 @@ def _container(model: PredictionModel, settings: OperatorSettings) -> Body:
         "image": settings.predictor_image,
         "imagePullPolicy": settings.image_pull_policy,
         "ports": _ports(serving),
-        "env": [*variables(environment(given)), *custom],
+        "env": [*variables(given), *custom],
         "envFrom": [{"secretRef": {"name": registry_secret_name(model.metadata.name)}}],
         "resources": serving.resources.to_json(),
         "securityContext": CONTAINER_SECURITY,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perennial_core.resource import DATA_MOUNT, PredictionModel
 from perennial_core.resource.runs import RunSpec
-from perennial_core.settings import SourceRegistrySettings, TrainerSettings, environment
+from perennial_core.settings import SourceRegistrySettings, TrainerSettings, environment_of
 from perennial_operator.build.metadata import content_hash, labels, owned
 from perennial_operator.build.order import ORDER_FILE, order_name
 from perennial_operator.build.pod import (
@@ -107,8 +107,8 @@ _UID_OF_JOB = {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid
 
 def _environment(settings: OperatorSettings) -> list[Body]:
     """Return what TrainerSettings reads; the run's id is the Job's, the same for all its pods."""
-    given = TrainerSettings(
-        run_id="",
+    given = environment_of(
+        TrainerSettings,
         training_file=Path(ORDER_MOUNT, ORDER_FILE),
         data_directory=Path(DATA_MOUNT),
         credentials_directory=Path(CREDENTIALS_MOUNT),
@@ -116,9 +116,7 @@ def _environment(settings: OperatorSettings) -> list[Body]:
         trusted_types=settings.trusted_types,
         log_level=settings.log_level,
     )
-    values = environment(given)
-    del values[_RUN_ID]
-    return [*variables(values), {"name": _RUN_ID, "valueFrom": {"fieldRef": _UID_OF_JOB}}]
+    return [*variables(given), {"name": _RUN_ID, "valueFrom": {"fieldRef": _UID_OF_JOB}}]
 
 
 def _source_environment(model: PredictionModel) -> list[Body]:

@@ -126,12 +126,10 @@ def _serialized(
     trusted_types: Sequence[str],
 ) -> Serialized:
     artifact = attempt.make()
-    full = signature.model_copy(
-        update={
-            "format": attempt.format,
-            "libraries": {name: version(name) for name in _LIBRARIES[attempt.format]},
-            "trusted_types": _needed_types(attempt.format, artifact),
-        }
+    full = signature.changed(
+        format=attempt.format,
+        libraries={name: version(name) for name in _LIBRARIES[attempt.format]},
+        trusted_types=_needed_types(attempt.format, artifact),
     )
     model = load_model(full, artifact, trusted_types=trusted_types)
     predictions = tuple(ask(model, check.features) for check in checks)
