@@ -130,21 +130,21 @@ class ServedVersion:
         if (json_size or len(body)) > _INLINE_BYTES or len(body) > _INLINE_BINARY_BYTES:
             return await self.inference.in_thread(partial(self._infer_long, json_size), body)
         asked = read(body, json_size)
-        return self._written(asked, await self.infer(asked.tensors, asked.outputs))
+        predictions = await self.inference.predict(self.tensors.rows(asked.tensors))
+        return self._written(asked, predictions)
 
     def _answer_long_body(self, body: bytes) -> bytes:
         return self._encoded(ask(self.model, self.reader.rows(body)))
 
     def _infer_long(self, json_size: int | None, body: bytes) -> Body:
         asked = read(body, json_size)
-        predictions = ask(self.model, self.tensors.rows(asked.tensors))
+        return self._written(asked, ask(self.model, self.tensors.rows(asked.tensors)))
+
+    def _written(self, asked: Asked, predictions: Predictions) -> Body:
         outputs = output_tensors(self.metadata.outputs[0], predictions, asked.outputs)
-        answer = self._written(asked, outputs)
+        answer = written(self.metadata.name, self.manifest.version, asked, outputs)
         self.tally.count(predictions.values)
         return answer
-
-    def _written(self, asked: Asked, outputs: Sequence[Tensor]) -> Body:
-        return written(self.metadata.name, self.manifest.version, asked, outputs)
 
     def _encoded(self, predictions: Predictions) -> bytes:
         answer = msgspec.json.encode(answer_to_many(self.manifest, predictions))

@@ -50,26 +50,25 @@ class TensorReader:
         """
         if not self._is_matrix:
             return self._mixed(self._by_name(tensors))
-        if MATRIX in [tensor.name for tensor in tensors] and MATRIX not in self._columns:
-            matrix = self._matrix(tensors)
+        if len(tensors) == 1 and tensors[0].name == MATRIX and MATRIX not in self._columns:
+            matrix = self._matrix(tensors[0])
         else:
             matrix = self._stacked(self._by_name(tensors))
         self._check_matrix(matrix)
         return matrix
 
-    def _matrix(self, tensors: Sequence[Tensor]) -> Array:
+    def _matrix(self, tensor: Tensor) -> Array:
         """Return the one tensor with all features as float64."""
-        if len(tensors) > 1:
-            raise refused(MATRIX, "has all features; send no other input with it")
-        tensor, width = tensors[0], len(self._inputs)
+        width = len(self._inputs)
         if len(tensor.shape) != 2 or tensor.shape[1] != width:
             raise refused(
                 MATRIX,
                 f"the shape is {list(tensor.shape)}; expected [n, {width}], for {self._listed()}",
             )
         self._check_number(MATRIX, tensor.shape[0])
-        for column in self._of_each_type:
-            _check_datatype(column, tensor)
+        if tensor.datatype in (BOOL, BYTES):
+            for column in self._of_each_type:
+                _check_datatype(column, tensor)
         return tensor.values.astype(np.float64, copy=False).reshape(tensor.shape)
 
     def _stacked(self, tensors: dict[str, Tensor]) -> Array:
@@ -98,6 +97,8 @@ class TensorReader:
         return by_name
 
     def _refuse_names(self, names: Sequence[str]) -> None:
+        if self._is_matrix and MATRIX in names and MATRIX not in self._columns:
+            raise refused(MATRIX, "has all features; send no other input with it")
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise refused(twice[0], "given more than once")
         if unknown := [name for name in names if name not in self._columns]:
