@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from perennial_core.manifest import Column, ColumnType, Task
 from perennial_trainer.serialization.fitted import has_trees, too_large_for_onnx
+from perennial_trainer.serialization.fused import fuse_linear
 
 Precision = Literal["float64", "float32"]
 
@@ -44,6 +45,7 @@ def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Pre
         raise NotConvertible(_why(error)) from error
     has_probabilities = task is Task.CLASSIFICATION and hasattr(estimator, "predict_proba")
     del model.graph.output[2 if has_probabilities else 1 :]
+    fuse_linear(model)
     content: bytes = model.SerializeToString()
     return content
 
