@@ -83,6 +83,14 @@ def test_a_linear_model_is_exact_in_float64() -> None:
     assert parity.error < 1e-12
 
 
+@pytest.mark.parametrize("name", ["LinearRegression", "Ridge", "Lasso", "HuberRegressor"])
+def test_a_linear_model_without_an_intercept_is_onnx_in_float64(name: str) -> None:
+    line = {"class": f"sklearn.linear_model.{name}", "params": {"fit_intercept": False}}
+    serialized = trained({"x": X, "z": Z, "y": Y}, line).serialized
+    assert serialized.signature.format is ArtifactFormat.ONNX
+    assert (serialized.parity.precision, serialized.parity.error < 1e-12) == ("float64", True)
+
+
 def test_trees_are_float32_as_in_scikit_learn() -> None:
     serialized = trained({"x": X, "z": Z, "y": Y}, FOREST).serialized
     assert serialized.signature.format is ArtifactFormat.ONNX

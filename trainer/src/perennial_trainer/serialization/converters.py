@@ -7,6 +7,7 @@ https://onnx.ai/sklearn-onnx/auto_tutorial/plot_icustom_converter.html
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnx import TensorProto
 from onnx.numpy_helper import from_array
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.operator_converters.common import concatenate_variables
+from skl2onnx.operator_converters.linear_regressor import convert_sklearn_linear_regressor
 from skl2onnx.operator_converters.one_hot_encoder import convert_sklearn_one_hot_encoder
 from skl2onnx.operator_converters.random_forest import (
     convert_sklearn_random_forest_classifier,
@@ -21,6 +23,26 @@ from skl2onnx.operator_converters.random_forest import (
 )
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import (
+    ARDRegression,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lars,
+    LarsCV,
+    Lasso,
+    LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    QuantileRegressor,
+    Ridge,
+    RidgeCV,
+    TheilSenRegressor,
+)
 from sklearn.preprocessing import OneHotEncoder
 
 from perennial_core.artifact.onnx_model import MISSING_TEXT
@@ -112,7 +134,36 @@ def convert_hist_gradient_boosting(scope: Any, operator: Any, container: Any) ->
     convert(scope, operator, _PlainAttributes(container))
 
 
+def convert_linear_regression(scope: Any, operator: Any, container: Any) -> None:
+    """Give skl2onnx's converter an array: without an intercept scikit-learn has the number 0."""
+    operator.raw_operator = copy(operator.raw_operator)
+    operator.raw_operator.intercept_ = np.atleast_1d(operator.raw_operator.intercept_)
+    convert_sklearn_linear_regressor(scope, operator, container)
+
+
+_LINEAR = (
+    ARDRegression,
+    ElasticNet,
+    ElasticNetCV,
+    HuberRegressor,
+    Lars,
+    LarsCV,
+    Lasso,
+    LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    QuantileRegressor,
+    Ridge,
+    RidgeCV,
+    TheilSenRegressor,
+)
+
 CONVERTERS: dict[type, Converter] = {
+    **dict.fromkeys(_LINEAR, convert_linear_regression),
     SimpleImputer: convert_simple_imputer,
     OneHotEncoder: convert_one_hot_encoder,
     HistGradientBoostingClassifier: convert_hist_gradient_boosting,
