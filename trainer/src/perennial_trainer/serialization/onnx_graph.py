@@ -14,6 +14,7 @@ from typing import Any, Literal
 from perennial_core.manifest import Column, ColumnType, Task
 from perennial_trainer.serialization.fitted import has_trees, too_large_for_onnx
 from perennial_trainer.serialization.fused import fuse_linear
+from perennial_trainer.serialization.trees import compact_trees
 
 Precision = Literal["float64", "float32"]
 
@@ -46,6 +47,7 @@ def to_onnx(estimator: Any, inputs: Sequence[Column], task: Task, precision: Pre
     has_probabilities = task is Task.CLASSIFICATION and hasattr(estimator, "predict_proba")
     del model.graph.output[2 if has_probabilities else 1 :]
     fuse_linear(model)
+    compact_trees(model)
     content: bytes = model.SerializeToString()
     return content
 
