@@ -2,9 +2,9 @@
 
     PYTHONPATH=tests .venv/bin/python benchmarks/tail.py [--rounds N] [--seconds S]
 
-Finds in each round how many one-row requests Perennial answers a second, for that moves with the
-machine, then sends four fifths of that at a steady rate to bare uvicorn and to Perennial in turn.
-The time counts from when a request was due.
+Finds in each round how many one-row requests each answers a second, for that moves with the
+machine, then sends four fifths of Perennial's at a steady rate to bare uvicorn and to Perennial in
+turn, and four fifths of its own to bare uvicorn. The time counts from when a request was due.
 
 That many are answered when 64 clients ask again at once, so that requests share calls of the model.
 At a steady rate they share few, and keep the server's core busy from half of that on.
@@ -13,6 +13,8 @@ At a steady rate they share few, and keep the server's core busy from half of th
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bars import Bar, Group, colour
@@ -37,27 +39,49 @@ def compared(name: str, directory: Path, options: Options) -> Group:
         warm_up(limit)
         warm_up(ours)
         rounds = [in_turn(limit, ours, options) for _ in range(options.rounds)]
-    most = statistics.median(capacity for capacity, _ in rounds)
-    loads = [pair for _, pair in rounds]
-    print(f"\n{name}: {SHARE:.0%} of {most:.0f} requests a second")
+    shown = {
+        f"{limit.server.name}, at our rate": [each.limit for each in rounds],
+        f"{limit.server.name}, at its own": [each.limit_at_its_own for each in rounds],
+        ours.server.name: [each.ours for each in rounds],
+    }
+    print(f"\n{name}: {SHARE:.0%} of what each answers at most")
     bars = []
-    for number, contestant in enumerate((limit, ours)):
-        half, late = (milliseconds([pair[number] for pair in loads], q) for q in QUANTILES)
-        label = contestant.server.name
-        print(f"{label:16} median {half:6.2f} ms   p99 {late:6.2f} ms")
+    for label, loads in shown.items():
+        rate = statistics.median(load.rate for load in loads)
+        half, late = (milliseconds(loads, quantile) for quantile in QUANTILES)
+        print(f"{label:28} {rate:6.0f} a second   median {half:6.2f} ms   p99 {late:6.2f} ms")
         bars.append(Bar(label, late, f"{late:.2f} ms", colour(label)))
-    ratio = statistics.median(b.quantile(0.99) / a.quantile(0.99) for a, b in loads)
-    print(f"p99, ratio round by round, median: {ratio:.2f}", flush=True)
-    return Group(f"p99 of one-row requests at {SHARE:.0%} of our capacity, {name}", bars)
+    print(f"p99, ratio round by round, median: {ratio(rounds, lambda each: each.limit):.2f}")
+    own = ratio(rounds, lambda each: each.limit_at_its_own)
+    print(f"p99, of the bare one's at its own rate: {own:.2f}", flush=True)
+    return Group(f"p99 of one-row requests at {SHARE:.0%} of capacity, {name}", bars)
 
 
-def in_turn(
-    limit: Contestant, ours: Contestant, options: Options
-) -> tuple[float, tuple[Load, Load]]:
-    """Return our capacity as it is now, and how both bear their share of it."""
-    capacity = ask(ours, options).rate
-    rate = SHARE * capacity
-    return capacity, (ask(limit, options, rate), ask(ours, options, rate))
+@dataclass(frozen=True)
+class Round:
+    """What came of each load."""
+
+    limit: Load
+    """Of the bare server, at four fifths of our capacity."""
+    limit_at_its_own: Load
+    ours: Load
+
+
+def in_turn(limit: Contestant, ours: Contestant, options: Options) -> Round:
+    """Ask both for their share of what they answer now."""
+    most, limits_most = (ask(each, options).rate for each in (ours, limit))
+    return Round(
+        limit=ask(limit, options, SHARE * most),
+        ours=ask(ours, options, SHARE * most),
+        limit_at_its_own=ask(limit, options, SHARE * limits_most),
+    )
+
+
+def ratio(rounds: Sequence[Round], against: Callable[[Round], Load]) -> float:
+    """Return our p99 as a multiple of the bare server's: the median of the rounds."""
+    return statistics.median(
+        each.ours.quantile(0.99) / against(each).quantile(0.99) for each in rounds
+    )
 
 
 def ask(contestant: Contestant, options: Options, rate: float | None = None) -> Load:
