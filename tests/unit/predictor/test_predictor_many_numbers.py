@@ -190,6 +190,28 @@ def test_what_is_plain_is_read_without_objects() -> None:
     assert np.array_equal(matrix, [[1, 2.5], [0, 1e-7], [9007199254740992, 0.1]])
 
 
+nested = st.recursive(
+    st.sampled_from([1, -2.5e-7]), lambda inner: st.lists(inner, max_size=3), max_leaves=12
+)
+
+
+@given(st.lists(nested, max_size=4), st.integers(1, 3))
+@example([[1, [2, 3]], 4], 2)
+@example([[1, 2, [3]], 4], 2)
+@example([[1, 2], [[3, 4]]], 2)
+@example([[1], []], 1)
+@example([[]], 1)
+def test_nothing_else_is_taken_for_plain(instances: list[Any], width: int) -> None:
+    rows = [row for row in instances if isinstance(row, list) and len(row) == width]
+    plain = all(isinstance(value, (int, float)) for row in rows for value in row)
+    matrix = instances_in(json.dumps({"instances": instances}, indent=1).encode(), width)
+    if rows and rows == instances and plain:
+        assert matrix is not None
+        assert matrix.tolist() == instances
+    else:
+        assert matrix is None
+
+
 @given(st.text(alphabet='[]{}", 1\u00e9', max_size=200))
 def test_the_lists_of_a_body_are_counted(text: str) -> None:
     lists = text.count("[")
