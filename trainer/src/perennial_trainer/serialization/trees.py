@@ -97,6 +97,8 @@ def _keys(trees: Any, numbers: Any) -> Numbers:
 def _written(old: Attributes, keys: Numbers, leaves: Numbers, is_leaf: Numbers) -> Attributes:
     """Return the attributes of a TreeEnsemble.
 
+    A tree that is a leaf alone becomes a branch that leads to it both ways.
+
     Args:
         old: The attributes of the other operator, which has n nodes.
         keys: Of the nodes, shape (n,).
@@ -106,9 +108,7 @@ def _written(old: Attributes, keys: Numbers, leaves: Numbers, is_leaf: Numbers) 
     branches = np.flatnonzero(~is_leaf)
     children = {side: _children(old, keys, branches, side) for side in ("true", "false")}
     roots = np.setdiff1d(np.arange(len(keys)), np.concatenate(list(children.values())))
-    alone = roots[
-        is_leaf[roots]
-    ]  # a tree that is a leaf becomes a branch that leads to it both ways
+    alone = roots[is_leaf[roots]]
     branches = np.append(branches, alone)
     among_branches = np.zeros(len(keys), np.int64)
     among_branches[branches] = np.arange(len(branches))
