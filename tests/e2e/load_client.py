@@ -4,16 +4,17 @@
 
 A connection is made anew after so many requests; 0: never. It ends when /tmp/stop exists, or after
 so many seconds, and prints a JSON object: how many requests were answered, by version, and what
-failed. From the first connection on nothing is tried again: a failure is a failure.
+failed. From the first predictor on that is reached nothing is tried again: a failure is a failure.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
+import http
 import http.client
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -23,14 +24,19 @@ STOP_FILE = "/tmp/stop"
 
 
 def wait_until_reachable(host: str, port: int) -> None:
-    """Wait for the first connection: nodes learn of a pod a moment after it is ready."""
+    """Wait for a predictor: nodes learn of a pod a moment after it is ready.
+
+    Until then nobody takes the connection, or somebody beyond the cluster does, where packets to an
+    address that the node does not know leave it.
+    """
     for _ in range(100):
-        try:
-            socket.create_connection((host, port), timeout=10).close()
-        except ConnectionRefusedError:
-            time.sleep(0.1)
-        else:
-            return
+        connection = http.client.HTTPConnection(host, port, timeout=10)
+        with contextlib.suppress(ConnectionRefusedError):
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        connection.close()
+        time.sleep(0.1)
 
 
 def main() -> None:
