@@ -22,6 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from perennial_core.manifest import Column, ColumnType, Task
+from perennial_trainer.serialization import onnx_graph
 from perennial_trainer.serialization.trees import compact_trees
 
 RANDOM = np.random.default_rng(0)
@@ -65,6 +67,13 @@ def test_trees_are_smaller_and_answer_alike(estimator: Any) -> None:
     assert np.array_equal(answers(model), before)
     assert model.ByteSize() < size
     assert len(set(before.ravel())) > 1
+
+
+def test_what_is_published_has_them() -> None:
+    inputs = [Column(name=name, type=ColumnType.FLOAT64) for name in "abcd"]
+    forest = RandomForestRegressor(3, random_state=0).fit(ROWS, TARGET)
+    artifact = onnx_graph.to_onnx(forest, inputs, Task.REGRESSION, "float32")
+    assert trees_of(onnx.load_from_string(artifact)) == {"TreeEnsemble"}
 
 
 def test_trees_of_one_leaf_are_kept() -> None:
@@ -121,6 +130,25 @@ def test_what_is_not_known_to_be_the_same_stays_as_it_is(name: str, value: Any) 
     kept = [each for each in node.attribute if each.name != name]
     del node.attribute[:]
     node.attribute.extend([*kept, helper.make_attribute(name, value)])
+    compact_trees(model)
+    assert trees_of(model) == {"TreeEnsembleRegressor"}
+
+
+def test_comparisons_of_another_kind_stay_as_they_are() -> None:
+    model = converted(DecisionTreeRegressor())
+    attributes = model.graph.node[0].attribute
+    modes = next(each for each in attributes if each.name == "nodes_modes").strings
+    modes[list(modes).index(b"BRANCH_LEQ")] = b"BRANCH_LT"
+    compact_trees(model)
+    assert trees_of(model) == {"TreeEnsembleRegressor"}
+
+
+def test_a_leaf_that_counts_twice_stays_as_it_is() -> None:
+    model = converted(DecisionTreeRegressor())
+    for attribute in model.graph.node[0].attribute:
+        if attribute.name.startswith("target_"):
+            values = attribute.floats if attribute.name == "target_weights" else attribute.ints
+            values.append(values[0])
     compact_trees(model)
     assert trees_of(model) == {"TreeEnsembleRegressor"}
 
