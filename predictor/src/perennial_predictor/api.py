@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from perennial_core.identity import ModelKey
-from perennial_predictor import openapi, problems
+from perennial_predictor import http_request, openapi, problems
 from perennial_predictor.documentation import add_documentation
-from perennial_predictor.errors import error_response
+from perennial_predictor.errors import error_answer
 from perennial_predictor.follow import Follower
-from perennial_predictor.routes import Route
+from perennial_predictor.http_answer import Answer
+from perennial_predictor.routes import Endpoint, Route
 from perennial_predictor.v2 import documentation as protocols
 from perennial_predictor.v2.paths import is_of_protocol
 
@@ -50,8 +51,9 @@ class PredictorApi(FastAPI):
         extra = {"openapi_extra": parameters | route.documentation.get("openapi_extra", {})}
         self.add_api_route(
             route.path,
-            route.endpoint,
+            _asked_by_fastapi(route.endpoint),
             methods=[route.method],
+            name=route.endpoint.__name__,
             response_class=Response,
             **route.documentation | extra,
         )
@@ -68,5 +70,22 @@ async def _as_problem(request: Request, error: Exception) -> Response:
     detail = f"{error.detail}: {request.method} {path}"
     if is_of_protocol(path) and error.status_code == HTTPStatus.NOT_FOUND:
         detail += f"; the model here is {request.app.key.name!r}"
-    problem = problems.of_status(error.status_code, detail, dict(error.headers or {}))
-    return error_response(problem, request.scope)
+    headers = [(n.lower().encode(), v.encode()) for n, v in (error.headers or {}).items()]
+    problem = problems.of_status(error.status_code, detail, headers)
+    return _response(error_answer(problem, request.scope))
+
+
+def _asked_by_fastapi(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint as FastAPI has them."""
+
+    async def answer(asked: Request) -> Response:
+        request = http_request.Request(asked.scope, asked.receive, asked.path_params)
+        return _response(await endpoint(request))
+
+    return answer
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response

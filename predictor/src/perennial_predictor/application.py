@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perennial_predictor import problems
 from perennial_predictor.drain import Drain
-from perennial_predictor.errors import error_response
-from perennial_predictor.exchange import CLOSE
+from perennial_predictor.errors import error_answer
 from perennial_predictor.follow import Follower
+from perennial_predictor.http_answer import CLOSE, Answer, Header
+from perennial_predictor.http_request import ClientGone, Request
 from perennial_predictor.memory import settle
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.problems import Problem
@@ -27,8 +26,6 @@ _log = structlog.get_logger(__name__)
 
 _CLIENT_GONE = 499
 _OTHER_ROUTES = "other"
-
-Header = tuple[bytes, bytes]
 
 
 class Application:
@@ -81,25 +78,26 @@ class Application:
     ) -> int:
         """Send the answer to a request, and return its status."""
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        request = Request(scope, receive)
         endpoint = self._endpoints.get((method, scope["path"]))
         if endpoint is None:
-            template, scope["path_params"] = template_of(scope["path"])
+            template, parameters = template_of(scope["path"])
+            request = Request(scope, receive, parameters)
             endpoint = self._endpoints.get((method, template))
         if endpoint is None:
             return await self._answer_by_api(scope, receive, send, served)
         try:
-            response = await endpoint(Request(scope, receive))
-        except ClientDisconnect:
+            answer = await endpoint(request)
+        except ClientGone:
             return _CLIENT_GONE
         except Exception as error:  # noqa: BLE001 whatever it is, there is an answer
-            response = _answer_to(error, scope)
-        headers = response.raw_headers + self._stamps(served)
-        status: int = response.status_code
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-        if response.background is not None:
-            await response.background()
-        return status
+            answer = _answer_to(error, scope)
+        headers = answer.headers + self._stamps(served)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        if answer.after is not None:
+            answer.after()
+        return answer.status
 
     def _route(self, path: str) -> str:
         """Return what a path is counted as, which is one of few."""
@@ -148,10 +146,10 @@ def _has_failed(making: asyncio.Task[ASGIApp]) -> bool:
     return making.done() and (making.cancelled() or making.exception() is not None)
 
 
-def _answer_to(error: Exception, scope: Scope) -> Response:
+def _answer_to(error: Exception, scope: Scope) -> Answer:
     """Return the answer to a request that ended with this error."""
     if isinstance(error, Problem):
-        return error_response(error, scope)
+        return error_answer(error, scope)
     _log.exception("request failed", path=scope["path"])
     fault = problems.of_status(500, "A fault of the server, which has logged it.")
-    return error_response(fault, scope)
+    return error_answer(fault, scope)

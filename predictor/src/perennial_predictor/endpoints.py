@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import metrics, problems
 from perennial_predictor.answers import Health, how_to_ask
 from perennial_predictor.drain import Drain
 from perennial_predictor.follow import Follower
-from perennial_predictor.http_request import json_body, prefers_html
+from perennial_predictor.http_answer import Answer
+from perennial_predictor.http_request import Request, json_body, prefers_html
 from perennial_predictor.instances import QUERY_NAME
-from perennial_predictor.json_answer import JsonAnswer
 from perennial_predictor.prediction import PredictionAnswer
 from perennial_predictor.problems import Problem
 from perennial_predictor.served import SERVED, ServedVersion
@@ -25,7 +24,6 @@ from perennial_predictor.served import SERVED, ServedVersion
 if TYPE_CHECKING:
     from perennial_predictor.mirror import Mirror
 
-_JSON = "application/json"
 _INDEX_HEADERS = [(b"cache-control", b"no-store"), (b"vary", b"Accept")]
 
 
@@ -48,22 +46,22 @@ class Endpoints:
         self._drain = drain
         self._mirror = mirror
 
-    async def predict(self, request: Request) -> Response:
+    async def predict(self, request: Request) -> Answer:
         served = self.served(request)
         body = await json_body(request.scope, request.receive, self._settings.max_body_bytes)
         answer = await served.answer_body(body)
-        return JsonAnswer(answer, background=self._copied(request, body, answer))
+        return Answer(answer, after=self._copied(request, body, answer))
 
-    async def index(self, request: Request) -> Response:
+    async def index(self, request: Request) -> Answer:
         if prefers_html(request.scope):
             return await self._page(request)
         served = self.served(request)
         answer = await _answer_to_query(served, request)
         body = msgspec.json.encode(answer or how_to_ask(served.manifest))
         copied = self._copied(request, b"", body) if answer else None
-        return JsonAnswer(body, _INDEX_HEADERS, copied)
+        return Answer(body, headers=_INDEX_HEADERS, after=copied)
 
-    async def _page(self, request: Request) -> Response:
+    async def _page(self, request: Request) -> Answer:
         from perennial_predictor import page  # takes time, and only people need it
 
         answer, problem = None, None
@@ -79,28 +77,29 @@ class Endpoints:
             answer=answer,
             problem=str(problem) if problem else None,
         )
-        headers = page.HEADERS | (problem.headers if problem else {})
-        return HTMLResponse(html, problem.status if problem else HTTPStatus.OK, headers)
+        status = problem.status if problem else HTTPStatus.OK
+        headers = [*page.HEADERS, *(problem.headers if problem else ())]
+        return Answer(html.encode(), status, page.MEDIA_TYPE, headers)
 
-    async def healthz(self, request: Request) -> Response:
+    async def healthz(self, request: Request) -> Answer:
         served: ServedVersion | None = request.scope[SERVED]
         version = served.manifest.version if served else None
-        return JsonAnswer(msgspec.json.encode(Health("ok", self._model, version)))
+        return Answer(msgspec.json.encode(Health("ok", self._model, version)))
 
-    async def readyz(self, _: Request) -> Response:
+    async def readyz(self, _: Request) -> Answer:
         readiness = self._follower.readiness(draining=self._drain.under_way)
         status = HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return Response(msgspec.json.encode(readiness), status, media_type=_JSON)
+        return Answer(msgspec.json.encode(readiness), status)
 
-    async def metrics(self, _: Request) -> Response:
-        return Response(await self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+    async def metrics(self, _: Request) -> Answer:
+        return Answer(await self._metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
-    def _copied(self, request: Request, body: bytes, answer: bytes) -> BackgroundTask | None:
-        """Return what gives the shadow its copy, once the client has its answer."""
+    def _copied(self, request: Request, body: bytes, answer: bytes) -> Callable[[], None] | None:
+        """Return what gives the shadow its copy once the client has its answer."""
         if self._mirror is None:
             return None
         task = self.served(request).manifest.task
-        return self._mirror.after(request, body, answer, task)
+        return self._mirror.after(request.scope, body, answer, task)
 
     def is_ready(self) -> bool:
         """Return whether a version can be asked that should serve."""
@@ -126,7 +125,8 @@ async def _answer_to_query(served: ServedVersion, request: Request) -> Predictio
 
 def _form_values(served: ServedVersion | None, request: Request) -> dict[str, str]:
     """Return what the form's fields should hold: what was asked."""
-    values = dict(request.query_params)
+    query: bytes = request.scope["query_string"]
+    values = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     if served is not None and len(served.manifest.inputs) == 1 and QUERY_NAME in values:
         values.setdefault(served.manifest.inputs[0].name, values[QUERY_NAME])
     return values

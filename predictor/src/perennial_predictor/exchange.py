@@ -10,9 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from perennial_predictor import problems
-
-CLOSE = (b"connection", b"close")
-"""The header after which a connection is closed."""
+from perennial_predictor.http_answer import CLOSE
 
 
 class _Parts:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from perennial_predictor import problems
@@ -23,6 +24,20 @@ _ANY_HEADER = zlib.MAX_WBITS | 32
 """zlib's way to say that a stream says itself whether it is gzip's or zlib's."""
 
 
+class ClientGone(Exception):
+    """The client went away before all of its request had come."""
+
+
+class Request(NamedTuple):
+    """A request, of which the body is yet to be received."""
+
+    scope: Scope
+    """As ASGI has it."""
+    receive: Receive
+    path_parameters: Mapping[str, str] = MappingProxyType({})
+    """What the path holds where its template has braces."""
+
+
 async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the body of a request that brings JSON.
 
@@ -33,7 +48,7 @@ async def json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
     Raises:
         Problem: It says to be something else than plain JSON, is over the limit or stops coming.
-        ClientDisconnect: The client went away.
+        ClientGone: The client went away.
     """
     for name, value in scope["headers"]:
         if name == b"content-type" and value != _PLAIN_JSON:
@@ -57,7 +72,7 @@ async def whole_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
     Raises:
         Problem: It is packed in an unknown way, is over the limit, is cut off or stops coming.
-        ClientDisconnect: The client went away.
+        ClientGone: The client went away.
     """
     encoding = b""
     for name, value in scope["headers"]:
@@ -106,7 +121,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
-    raise ClientDisconnect
+    raise ClientGone
 
 
 def _check_content_type(text: str) -> None:

@@ -14,7 +14,7 @@ from perennial_predictor.traffic import Traffic
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Measured(Protocol):

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
-from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.types import Scope
 
 from perennial_core.manifest import Task
 from perennial_predictor.comparison import Unreadable, compare
@@ -107,23 +107,23 @@ class Mirror:
         self._is_told = False
 
     def after(
-        self, request: Request, body: bytes, answer: bytes, task: Task
-    ) -> BackgroundTask | None:
+        self, scope: Scope, body: bytes, answer: bytes, task: Task
+    ) -> Callable[[], None] | None:
         """Return what is to be done once a request has been answered."""
-        copy = _copy(request, body, answer, task)
-        return self.after_making(request, copy.size, lambda: copy)
+        copy = _copy(scope, body, answer, task)
+        return self.after_making(scope, copy.size, lambda: copy)
 
-    def after_making(self, request: Request, size: int, make: Make) -> BackgroundTask | None:
+    def after_making(self, scope: Scope, size: int, make: Make) -> Callable[[], None] | None:
         """Return the same for a request whose copy is yet to be made.
 
         Args:
-            request: Over HTTP; one that is a copy is not copied again.
+            scope: Of the request; one that is a copy is not copied again.
             size: How many bytes the copy takes, about.
             make: Makes it.
         """
-        if any(name == MARK for name, _ in request.scope["headers"]):
+        if any(name == MARK for name, _ in scope["headers"]):
             return None
-        return BackgroundTask(self._offer, size, make)
+        return partial(self.offer, size, make)
 
     def offer(self, size: int, make: Make) -> None:
         """Begin to make and send a copy, or drop it; takes no time in either case.
@@ -146,9 +146,6 @@ class Mirror:
             sending.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._shadow.close()
-
-    async def _offer(self, size: int, make: Make) -> None:
-        self.offer(size, make)  # what is no coroutine would be called in a thread
 
     def _has_room(self, size: int) -> bool:
         room = self._most_bytes - self._bytes
@@ -196,8 +193,7 @@ class Mirror:
         self._is_told = True
 
 
-def _copy(request: Request, body: bytes, answer: bytes, task: Task) -> Copy:
-    scope = request.scope
+def _copy(scope: Scope, body: bytes, answer: bytes, task: Task) -> Copy:
     query = scope["query_string"].decode("latin-1")
     target = f"{scope['path']}?{query}" if query else scope["path"]
     return Copy("POST" if body else "GET", target, body, answer, task)

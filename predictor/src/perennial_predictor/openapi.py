@@ -137,7 +137,7 @@ def json_answer(*types: type[msgspec.Struct]) -> dict[int | str, Any]:
 
 
 def _problems(*statuses: int) -> dict[int | str, Any]:
-    content = {problems.MEDIA_TYPE: {"schema": ref(ProblemDocument.__name__)}}
+    content = {problems.MEDIA_TYPE.decode(): {"schema": ref(ProblemDocument.__name__)}}
     return {
         status: {
             "description": f"{HTTPStatus(status).phrase}: {_PROBLEMS[status]}",

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from html import escape
 
 from perennial_core.manifest import Column, ColumnType, Manifest
+from perennial_predictor.http_answer import Header
 from perennial_predictor.prediction import PredictionAnswer
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Vary": "Accept",
-    "X-Content-Type-Options": "nosniff",
-}
+MEDIA_TYPE = b"text/html; charset=utf-8"
+HEADERS: tuple[Header, ...] = (
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
+        b" base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"Accept"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 _STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }

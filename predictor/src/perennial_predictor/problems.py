@@ -5,14 +5,15 @@ Source: RFC 9457, Problem Details for HTTP APIs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
-from starlette.responses import Response
 
 from perennial_core.manifest import Manifest
+from perennial_predictor.http_answer import CLOSE, Answer, Header
 
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = b"application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
 _LONGEST_DETAIL = 2000
@@ -49,7 +50,7 @@ class Problem(Exception):
         kind: str,
         title: str,
         detail: str,
-        headers: dict[str, str] | None = None,
+        headers: Sequence[Header] = (),
     ) -> None:
         if len(detail) > _LONGEST_DETAIL:
             detail = f"{detail[:_LONGEST_DETAIL]}..."
@@ -58,9 +59,9 @@ class Problem(Exception):
         self.kind = kind
         self.title = title
         self.detail = detail
-        self.headers = headers or {}
+        self.headers = headers
 
-    def response(self, manifest: Manifest | None) -> Response:
+    def answer(self, manifest: Manifest | None) -> Answer:
         """Return the answer.
 
         Args:
@@ -74,10 +75,10 @@ class Problem(Exception):
             model=manifest.model if manifest else None,
             version=manifest.version if manifest else None,
         )
-        return Response(msgspec.json.encode(document), self.status, self.headers, MEDIA_TYPE)
+        return Answer(msgspec.json.encode(document), self.status, MEDIA_TYPE, self.headers)
 
 
-def malformed(detail: str, headers: dict[str, str] | None = None) -> Problem:
+def malformed(detail: str, headers: Sequence[Header] = ()) -> Problem:
     return Problem(
         HTTPStatus.BAD_REQUEST, "malformed", "The request cannot be read", detail, headers
     )
@@ -87,7 +88,7 @@ def no_http() -> Problem:
     return malformed(
         "What arrived is not valid HTTP/1.1. Usual reasons: https:// instead of http://, a URL that"
         " is over 64 KiB or not percent-encoded, a wrong Content-Length.",
-        {"Connection": "close"},
+        [CLOSE],
     )
 
 
@@ -97,7 +98,7 @@ def head_too_large(most_headers: int) -> Problem:
         "head-too-large",
         "The head of the request is too large",
         f"Send fewer or shorter headers: at most {most_headers}, and less than 1 MiB in all.",
-        {"Connection": "close"},
+        [CLOSE],
     )
 
 
@@ -116,7 +117,7 @@ def incomplete(seconds: float) -> Problem:
         "incomplete",
         "The body did not arrive",
         f"Nothing more of the body arrived for {seconds:g} s; send as much as Content-Length says.",
-        {"Connection": "close"},
+        [CLOSE],
     )
 
 
@@ -129,7 +130,7 @@ def too_large(limit: int) -> Problem:
     )
 
 
-def unsupported(detail: str, headers: dict[str, str] | None = None) -> Problem:
+def unsupported(detail: str, headers: Sequence[Header] = ()) -> Problem:
     return Problem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported",
@@ -143,7 +144,7 @@ def upgrade() -> Problem:
     return unsupported(
         "Send the body without Upgrade, as plain HTTP/1.1"
         " (with Java's HttpClient: version(HttpClient.Version.HTTP_1_1)).",
-        {"Connection": "close"},
+        [CLOSE],
     )
 
 
@@ -153,11 +154,11 @@ def unavailable(reason: str) -> Problem:
         "no-model",
         "No model is loaded yet",
         reason,
-        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+        [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)],
     )
 
 
-def of_status(code: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
+def of_status(code: int, detail: str, headers: Sequence[Header] = ()) -> Problem:
     """Return the problem that says no more than an HTTP status does, such as 404 and 405."""
     status = HTTPStatus(code)
     kind = status.phrase.lower().replace(" ", "-")

@@ -6,17 +6,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from perennial_predictor import openapi
 from perennial_predictor.endpoints import Endpoints
+from perennial_predictor.http_answer import Answer
+from perennial_predictor.http_request import Request
 from perennial_predictor.v1 import V1Endpoints
 from perennial_predictor.v2 import documentation as protocols
 from perennial_predictor.v2.endpoints import V2Endpoints
 from perennial_predictor.v2.paths import model_path, version_path
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Answer]]
 
 
 @dataclass(frozen=True)

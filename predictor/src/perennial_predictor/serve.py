@@ -87,11 +87,11 @@ class _Protocol(HttpToolsProtocol):
         self._refuse(problems.no_http())
 
     def _refuse(self, problem: Problem) -> None:
-        response = problem.response(None)
-        headers = [*self.server_state.default_headers, *response.raw_headers]
+        answer = problem.answer(None)
+        headers = [*self.server_state.default_headers, *answer.headers]
         lines = [b": ".join(header) + b"\r\n" for header in headers]
         head = [STATUS_LINE[problem.status], *lines, b"\r\n"]
-        self.transport.write(b"".join([*head, response.body]))
+        self.transport.write(b"".join([*head, answer.body]))
         self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
-_JSON = "application/json"
+from perennial_predictor.http_answer import Answer
+from perennial_predictor.http_request import Request
 
 
 class Models(msgspec.Struct):
@@ -40,11 +39,11 @@ class V1Endpoints:
         self._name = name
         self._is_ready = is_ready
 
-    async def models(self, _: Request) -> Response:
-        return Response(msgspec.json.encode(Models([self._name])), media_type=_JSON)
+    async def models(self, _: Request) -> Answer:
+        return Answer(msgspec.json.encode(Models([self._name])))
 
-    async def model(self, _: Request) -> Response:
+    async def model(self, _: Request) -> Answer:
         ready = self._is_ready()
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         answer = ModelReadiness(self._name, ready)
-        return Response(msgspec.json.encode(answer), status, media_type=_JSON)
+        return Answer(msgspec.json.encode(answer), status)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
-from starlette.background import BackgroundTask
-from starlette.requests import Request
 
 from perennial_core.manifest import Task
 from perennial_predictor.mirror import Copy, Mirror, Shadow, ShadowAnswer, ShadowAway, ShadowFailed
@@ -43,16 +42,16 @@ class FailingShadow(HeldShadow):
         raise self._error
 
 
-def after(mirror: Mirror, body: bytes, *headers: tuple[bytes, bytes]) -> BackgroundTask | None:
+def after(mirror: Mirror, body: bytes, *headers: tuple[bytes, bytes]) -> Callable[[], None] | None:
     scope = {"type": "http", "path": "/predict", "query_string": b"", "headers": headers}
-    return mirror.after(Request(scope), body, ANSWER, Task.REGRESSION)
+    return mirror.after(scope, body, ANSWER, Task.REGRESSION)
 
 
 async def offer(mirror: Mirror, body: bytes, times: int = 1) -> None:
     for _ in range(times):
-        background = after(mirror, body)
-        assert background is not None
-        await background()
+        copy = after(mirror, body)
+        assert copy is not None
+        copy()
     await asyncio.sleep(0)
 
 

@@ -38,6 +38,7 @@ asyncio.run(Follower(settings, BundleSource(settings.bundle, settings), Metrics(
 print("simdjson" in sys.modules)
 """
 LATER = {
+    "anyio",
     "importlib.metadata",
     "perennial_core.resource",
     "perennial_predictor.mirror",
@@ -53,6 +54,7 @@ LATER = {
     "simdjson",
     "sklearn",
     "skops",
+    "starlette.requests",
 }
 
 

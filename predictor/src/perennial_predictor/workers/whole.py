@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import wraps
 from pathlib import Path
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Message
 
 from perennial_predictor import problems
 from perennial_predictor.follow import Follower
-from perennial_predictor.routes import Route
+from perennial_predictor.http_answer import Answer
+from perennial_predictor.http_request import Request
+from perennial_predictor.routes import Endpoint, Route
 from perennial_predictor.served import SERVED
 from perennial_predictor.workers.desk import ask
 
@@ -25,7 +26,7 @@ _SECONDS = 2.0
 
 class _Reply(msgspec.Struct):
     status: int
-    media_type: str
+    media_type: bytes
     body: bytes
 
 
@@ -34,25 +35,34 @@ def speaking(routes: Sequence[Route], follower: Follower) -> Callable[[bytes], A
     endpoints = {route.path.encode(): route.endpoint for route in routes if route.path in _PATHS}
 
     async def answer(path: bytes) -> bytes:
-        response = await endpoints[path](Request({"type": "http", SERVED: follower.current}))
-        media_type = response.headers["content-type"]
-        return msgspec.msgpack.encode(
-            _Reply(response.status_code, media_type, bytes(response.body))
-        )
+        given = await endpoints[path](Request({SERVED: follower.current}, _nothing))
+        return msgspec.msgpack.encode(_Reply(given.status, given.media_type, given.body))
 
     return answer
 
 
 def forwarding(first: Path, routes: Sequence[Route]) -> list[Route]:
     """Return the routes with these answered by what the first process says at its address."""
-    forward = partial(_forward, first)
-    return [replace(each, endpoint=forward) if each.path in _PATHS else each for each in routes]
+    return [
+        replace(each, endpoint=_forwarding(first, each.endpoint)) if each.path in _PATHS else each
+        for each in routes
+    ]
 
 
-async def _forward(first: Path, request: Request) -> Response:
-    try:
-        said = await ask(first, request.scope["path"].encode(), _SECONDS)
-    except OSError:
-        raise problems.unavailable("the first process of the predictor does not answer") from None
-    reply = msgspec.msgpack.decode(said, type=_Reply)
-    return Response(reply.body, reply.status, media_type=reply.media_type)
+async def _nothing() -> Message:
+    """Be what is received of a question, which has no body."""
+    return {"type": "http.request"}
+
+
+def _forwarding(first: Path, endpoint: Endpoint) -> Endpoint:
+    @wraps(endpoint)  # its name stands in the OpenAPI document
+    async def forward(request: Request) -> Answer:
+        try:
+            said = await ask(first, request.scope["path"].encode(), _SECONDS)
+        except OSError:
+            why = "the first process of the predictor does not answer"
+            raise problems.unavailable(why) from None
+        reply = msgspec.msgpack.decode(said, type=_Reply)
+        return Answer(reply.body, reply.status, reply.media_type)
+
+    return forward
