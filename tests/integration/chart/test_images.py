@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 SERVICES = ["operator", "trainer", "predictor"]
 
 SURVEY = """
-import importlib.util, json, os, pathlib, shutil, sys
+import asyncio, email, importlib.util, json, logging.config, os, pathlib, shutil, ssl, sys
 
 def is_compiled(source):
     bytecode = pathlib.Path(importlib.util.cache_from_source(source))
@@ -26,13 +26,15 @@ def is_compiled(source):
     )
 
 site = next(pathlib.Path(sys.prefix, "lib").glob("python3.*/site-packages"))
-sources = list(site.glob("perennial_*/**/*.py"))
+own = list(site.glob("perennial_*/**/*.py"))
+files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+standard = [pathlib.Path(file) for file in files if file.endswith(".py")]
 print(json.dumps({
     "user": os.getuid(),
     "modules": [name for name in sys.argv[1:] if importlib.util.find_spec(name)],
     "tools": [tool for tool in ("gcc", "cc", "make", "hatchling") if shutil.which(tool)],
-    "sources": len(sources),
-    "uncompiled": [str(source) for source in sources if not is_compiled(source)],
+    "own": len(own),
+    "uncompiled": [str(source) for source in own + standard if not is_compiled(source)],
     "writable": [path for path in ("/", "/opt/perennial", str(site)) if os.access(path, os.W_OK)],
 }))
 """
@@ -86,7 +88,7 @@ def test_an_image_holds_what_it_runs_and_nothing_to_build_with(
     assert sorted(found["modules"]) == ["perennial_core", f"perennial_{service}"]
     assert found["tools"] == []
     assert found["writable"] == []
-    assert found["sources"] > 0
+    assert found["own"] > 0
     assert found["uncompiled"] == []
 
 
