@@ -19,7 +19,10 @@ SERVER_CORE, CLIENT_CORE = CORES[-1], CORES[0]
 
 _PATIENCE_SECONDS = 90.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+RESIDENT = "Rss"
+ANONYMOUS = "Anonymous"
+"""The part of it that no file backs: the system cannot take it back, and a limit counts it."""
 
 
 class Server(AbstractContextManager["Server"]):
@@ -88,11 +91,9 @@ class Server(AbstractContextManager["Server"]):
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
         return {int(thread.name): _cpu_seconds(thread) for thread in threads}
 
-    def memory(self) -> int:
-        """Return the resident bytes of it and its children."""
-        return sum(
-            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE for pid in self._pids()
-        )
+    def memory(self, kind: str = RESIDENT) -> int:
+        """Return how many bytes of memory it and its children have."""
+        return sum(_memory(Path(f"/proc/{pid}"), kind) for pid in self._pids())
 
     def _pids(self) -> list[int]:
         """Return its process and all that descend from it."""
@@ -125,3 +126,9 @@ def keep_to_client_core() -> None:
     os.sched_setaffinity(0, {CLIENT_CORE})
     if SERVER_CORE == CLIENT_CORE:
         print("one core: server and client share it, and ratios come out closer to 1")
+
+
+def _memory(process: Path, kind: str) -> int:
+    """Return bytes of memory of a process. Source: proc_pid_smaps(5)."""
+    lines = (process / "smaps_rollup").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))

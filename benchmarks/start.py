@@ -5,7 +5,7 @@
 The bare process imports uvicorn and ONNX Runtime and loads the same ONNX file. It and Perennial
 have the libraries of the predictor's image. Each server is
 started anew in each round, on one core, with its files in the page cache after a first round that
-does not count. Its memory is what is resident after some load.
+does not count. Its memory is what is resident after some load, and of that what no file backs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from environments import image_python
 from load import generate
 from models import make
 from options import Options, run
-from server import Server
+from server import ANONYMOUS, RESIDENT, Server
 
 MEBIBYTE = 1024 * 1024
+
+MEASURED = ("Seconds to the first answer", "s"), ("Memory", "MiB"), ("Anonymous memory", "MiB")
 
 
 def bare_onnx(task: Task) -> Contestant:
@@ -43,15 +45,16 @@ def perennial(task: Task) -> Contestant:
     return Contestant(server, task.instances)
 
 
-def started(make_contestant: Callable[[Task], Contestant], task: Task) -> tuple[float, float]:
-    """Return seconds to the first right answer, and MiB after a second of load."""
+def started(make_contestant: Callable[[Task], Contestant], task: Task) -> tuple[float, ...]:
+    """Return seconds to the first right answer, and both memories in MiB after a second of load."""
     contestant = make_contestant(task)
     begun = time.perf_counter()
     with contestant.server as server:
         wait(contestant)
         seconds = time.perf_counter() - begun
         warm_up(contestant)
-        return seconds, server.memory() / MEBIBYTE
+        memory = (server.memory(kind) / MEBIBYTE for kind in (RESIDENT, ANONYMOUS))
+        return seconds, *memory
 
 
 def wait(contestant: Contestant) -> None:
@@ -75,9 +78,7 @@ def main(directory: Path, options: Options) -> list[Group]:
         for _ in range(options.rounds + 1)
     ][1:]
     groups = []
-    for number, (title, unit) in enumerate(
-        (("Seconds to the first answer", "s"), ("Memory", "MiB"))
-    ):
+    for number, (title, unit) in enumerate(MEASURED):
         print(f"\n{title:28}        {unit:>4}  ratio")
         bars = []
         for name in servers:
