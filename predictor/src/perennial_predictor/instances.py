@@ -42,8 +42,12 @@ INSTANCE = "Instance"
 BODY = '{"instances": [[<value>, ...], ...]}'
 """What a body looks like, for people."""
 
+FLOAT32_LIMIT = 2.0**128 - 2.0**103
+"""From here on a number is rounded to no finite float32. The largest of them, 2**128 - 2**104, is
+written as 3.4028235e38, which as float64 is above it."""
+
 _INT64 = Meta(ge=-(2**63), le=2**63 - 1)
-_FLOAT32 = Meta(ge=-(2.0**128 - 2.0**104), le=2.0**128 - 2.0**104)
+_FLOAT32 = Meta(gt=-FLOAT32_LIMIT, lt=FLOAT32_LIMIT)
 
 _TYPES: dict[ColumnType, Any] = {
     ColumnType.FLOAT64: float,

@@ -124,11 +124,20 @@ def test_tensors_that_the_model_does_not_take_are_named(
     assert says in refusal(NUMBERS, *(tensor(*each) for each in tensors))
 
 
+@pytest.mark.parametrize("value", [3.4028235e38, -3.4028235e38])
+def test_the_largest_float32_is_taken_as_it_is_written(value: float) -> None:
+    columns = EACH_COLUMN | {"small": ("FP64", [value])}
+    columns = {key: (kind, values[:1]) for key, (kind, values) in columns.items()}
+    rows = EACH.rows([tensor(key, *column) for key, column in columns.items()])
+    assert value in rows[0]
+
+
 @pytest.mark.parametrize(
     ("name", "datatype", "data", "says"),
     [
         ("number", "FP64", [math.inf], "row 0: inf is not a finite number"),
         ("small", "FP64", [1e39], "row 0: 1e+39 is not a finite number within float32"),
+        ("small", "FP64", [2.0**128 - 2.0**103], "is not a finite number within float32"),
         ("small", "FP64", [None], "row 0: nan is not a finite number within float32"),
         ("count", "FP64", [1.5], "row 0: 1.5 is not an integer of 64 bits"),
         ("count", "UINT64", [2**64 - 1], "is not an integer of 64 bits"),

@@ -10,14 +10,13 @@ import numpy as np
 
 from perennial_core.artifact.model import Array
 from perennial_core.manifest import Column, ColumnType
-from perennial_predictor.instances import Rows
+from perennial_predictor.instances import FLOAT32_LIMIT, Rows
 from perennial_predictor.v2.refusals import invalid, refused
 from perennial_predictor.v2.tensor import BOOL, BYTES, Tensor
 
 MATRIX = "input-0"
 """The name of the one tensor that has all features of a model without text."""
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _SHOWN = 20
 _FEW = 64
 """So few numbers Python adds faster than NumPy."""
@@ -181,7 +180,7 @@ def _is_wrong(kind: ColumnType, values: Array) -> Array:
     if kind is ColumnType.FLOAT64:
         return ~np.isfinite(values)
     if kind is ColumnType.FLOAT32:
-        return ~(np.abs(values) <= _FLOAT32_MAX)
+        return ~(np.abs(values) < FLOAT32_LIMIT)
     if kind is ColumnType.INT64:
         return np.asarray(~((np.abs(values) <= 2.0**63) & (values == np.trunc(values))))
     return np.asarray((values != 0) & (values != 1))
