@@ -17,8 +17,8 @@ _OK = HTTPStatus.OK.value
 class Answer:
     """A whole answer.
 
-    It is no Response of starlette: to import that takes a tenth of the start and 2 MiB, and to make
-    one longer than to parse a row.
+    It is no Response of starlette: to import that takes 0.01 s and 1.3 MiB, and to make one longer
+    than to parse a row.
 
     Args:
         body: All of it.
