@@ -3,7 +3,7 @@
     PYTHONPATH=tests .venv/bin/python benchmarks/swap.py [--rounds N] [--seconds S]
 
 A predictor follows a registry, in a Redis of its own, as with HotSwap and in local mode. It answers
-one-row requests at a third of its capacity while, once a second and six times a round, the registry
+one-row requests at a share of its capacity while, once a second and six times a round, the registry
 is told that the next version serves. The clock starts before that is written, and stops with the
 first answer that bears the version. Latencies from then until a tenth of a second after it are
 compared with those in half a second in which nothing happens; memory after the last swap with that
@@ -44,7 +44,8 @@ from perennial_core.settings import (
     environment,
 )
 
-SHARE = 1 / 3
+PARTS = 10, 5, 3
+"""Parts of the capacity, one of which is asked for."""
 SWAPS = 6
 """In each round."""
 PERIOD = 1.0
@@ -111,24 +112,35 @@ def main(directory: Path, options: Options) -> list[Group]:
 
 def swapped(name: str, directory: Path, options: Options) -> Iterator[Group]:
     model = make(name, directory)
+    number = SWAPS * options.rounds
     with RedisServer(directory / f"redis-{name}") as redis:
         registry = RegistrySettings(url=Secret(redis.url))
-        versions = awaited(published(registry, model, 1 + SWAPS * options.rounds))
+        versions = awaited(published(registry, model, 1 + len(PARTS) * number))
         follower = following(Task(model, directory), registry)
         with follower.server as server:
             warm_up(follower)
             most = capacity(follower, options)
             alone = server.memory() / MEBIBYTE
-            swaps = awaited(swap_all(follower, registry, versions[1:], SHARE * most))
+            for turn, part in enumerate(PARTS):
+                first = 1 + turn * number
+                next_ones = versions[first : first + number]
+                used, begun = server.cpu_seconds(), time.perf_counter()
+                swaps = awaited(swap_all(follower, registry, next_ones, most / part))
+                busy = (server.cpu_seconds() - used) / (time.perf_counter() - begun)
+                print(f"\n{name}, {most / part:.0f} requests a second, {busy:.2f} of the core")
+                yield reported(f"{name}, 1/{part} of capacity", swaps)
             time.sleep(PERIOD)
             after = server.memory() / MEBIBYTE
+    memory = {"one model": alone, f"after {len(PARTS) * number} swaps": after}
+    yield compared(f"Memory, {name}", "MiB", memory)
+
+
+def reported(title: str, swaps: Swaps) -> Group:
+    """Print how soon versions answered, and print and return how late requests were meanwhile."""
     taken = [1000 * seconds for seconds in swaps.seconds()]
-    print(f"\n{name}, {SHARE * most:.0f} requests a second, a third of {most:.0f}")
     print(f"{len(taken)} swaps to the first answer: {_spread(taken)}")
     late = {"no swap": 1000 * swaps.late_else(), "during a swap": 1000 * swaps.late_during()}
-    yield compared(f"p99, {name}", "ms", late)
-    memory = {"one model": alone, f"after {len(taken)} swaps": after}
-    yield compared(f"Memory, {name}", "MiB", memory)
+    return compared(f"p99, {title}", "ms", late)
 
 
 def compared(title: str, unit: str, values: Mapping[str, float]) -> Group:
