@@ -33,6 +33,11 @@ class ColumnType(StrEnum):
     STRING = "string"
 
 
+FLOAT32_LIMIT = 2.0**128 - 2.0**103
+"""From here on a number is rounded to no finite float32. The largest of them, 2**128 - 2**104, is
+written as 3.4028235e38, which as float64 is above it."""
+
+
 class Column(Record, frozen=True, kw_only=True):
     """One input or output of a model. A value may be missing where ``nullable`` says so."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from perennial_core.identity import ModelKey
-from perennial_predictor import http_request, openapi, problems
+from perennial_predictor import openapi, problems
 from perennial_predictor.documentation import add_documentation
 from perennial_predictor.errors import error_answer
 from perennial_predictor.follow import Follower
 from perennial_predictor.http_answer import Answer
-from perennial_predictor.routes import Endpoint, Route
+from perennial_predictor.routes import Route
 from perennial_predictor.v2 import documentation as protocols
 from perennial_predictor.v2.paths import is_of_protocol
 
@@ -25,9 +25,12 @@ from perennial_predictor.v2.paths import is_of_protocol
 class PredictorApi(FastAPI):
     """The application. Its document describes what the version that serves takes.
 
+    It answers on none of the routes: what gets here is a path that the application in front does
+    not know, even where FastAPI would.
+
     Args:
         key: The model.
-        routes: What is answered.
+        routes: What is described.
         follower: Holds the version that serves.
     """
 
@@ -51,7 +54,7 @@ class PredictorApi(FastAPI):
         extra = {"openapi_extra": parameters | route.documentation.get("openapi_extra", {})}
         self.add_api_route(
             route.path,
-            _asked_by_fastapi(route.endpoint),
+            _not_here,
             methods=[route.method],
             name=route.endpoint.__name__,
             response_class=Response,
@@ -75,14 +78,9 @@ async def _as_problem(request: Request, error: Exception) -> Response:
     return _response(error_answer(problem, request.scope))
 
 
-def _asked_by_fastapi(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint as FastAPI has them."""
-
-    async def answer(asked: Request) -> Response:
-        request = http_request.Request(asked.scope, asked.receive, asked.path_params)
-        return _response(await endpoint(request))
-
-    return answer
+# A docstring would stand in the document.
+async def _not_here(_: Request) -> Response:
+    raise HTTPException(HTTPStatus.NOT_FOUND)
 
 
 def _response(answer: Answer) -> Response:

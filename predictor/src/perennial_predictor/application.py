@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,8 +56,10 @@ class Application:
         self._follower = follower
         self._metrics = metrics
         self._drain = drain
-        self._paths = {route.path for route in routes}
-        self._endpoints = {(route.method, route.path): route.endpoint for route in routes}
+        self._endpoints = {(r.method, r.path): r.endpoint for r in routes if not r.is_template}
+        self._templates = {(r.method, r.path): r.endpoint for r in routes if r.is_template}
+        self._paths = {path for _, path in self._endpoints}
+        self._template_paths = {path for _, path in self._templates}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,7 +85,7 @@ class Application:
         if endpoint is None:
             template, parameters = template_of(scope["path"])
             request = Request(scope, receive, parameters)
-            endpoint = self._endpoints.get((method, template))
+            endpoint = self._templates.get((method, template))
         if endpoint is None:
             return await self._answer_by_api(scope, receive, send, served)
         try:
@@ -92,7 +94,7 @@ class Application:
             return _CLIENT_GONE
         except Exception as error:  # noqa: BLE001 whatever it is, there is an answer
             answer = _answer_to(error, scope)
-        headers = answer.headers + self._stamps(served)
+        headers = answer.headers + self._stamps(served, answer.headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
         if answer.after is not None:
@@ -104,7 +106,7 @@ class Application:
         if path in self._paths:
             return path
         template, _ = template_of(path)
-        return template if template in self._paths else _OTHER_ROUTES
+        return template if template in self._template_paths else _OTHER_ROUTES
 
     async def _answer_by_api(
         self, scope: Scope, receive: Receive, send: Send, served: ServedVersion | None
@@ -115,7 +117,8 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._stamps(served)]
+                headers = message.get("headers", ())
+                message["headers"] = [*headers, *self._stamps(served, headers)]
             await send(message)
 
         api = await self._api()
@@ -136,10 +139,10 @@ class Application:
         settle()
         return api
 
-    def _stamps(self, served: ServedVersion | None) -> list[Header]:
-        """Return the headers that every answer bears."""
+    def _stamps(self, served: ServedVersion | None, headers: Iterable[Header]) -> list[Header]:
+        """Return the headers that every answer bears, beside those that this one has."""
         stamps = [served.stamp] if served else []
-        return [*stamps, CLOSE] if self._drain.under_way else stamps
+        return [*stamps, CLOSE] if self._drain.under_way and CLOSE not in headers else stamps
 
 
 def _has_failed(making: asyncio.Task[ASGIApp]) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from msgspec import Meta
 
 from perennial_core.artifact.model import Array
-from perennial_core.manifest import Column, ColumnType
+from perennial_core.manifest import FLOAT32_LIMIT, Column, ColumnType
 from perennial_predictor import problems
 from perennial_predictor.many_numbers import instances_in
 from perennial_predictor.query import query_pairs, value_of
@@ -41,10 +41,6 @@ INSTANCE = "Instance"
 
 BODY = '{"instances": [[<value>, ...], ...]}'
 """What a body looks like, for people."""
-
-FLOAT32_LIMIT = 2.0**128 - 2.0**103
-"""From here on a number is rounded to no finite float32. The largest of them, 2**128 - 2**104, is
-written as 3.4028235e38, which as float64 is above it."""
 
 _INT64 = Meta(ge=-(2**63), le=2**63 - 1)
 _FLOAT32 = Meta(gt=-FLOAT32_LIMIT, lt=FLOAT32_LIMIT)
@@ -139,6 +135,8 @@ class InstanceReader:
             return instance
         if isinstance(instance, msgspec.Struct):
             return msgspec.structs.astuple(instance)
+        if isinstance(instance, list):
+            return tuple(instance)
         return (instance,)
 
     def _value(self, name: str, text: str) -> Any:
@@ -200,11 +198,22 @@ def _body_type(inputs: Sequence[Column], max_instances: int) -> Any:
     An instance is a list by position, an object by name, or for one feature the bare value.
     """
     types = [_TYPES[c.type] | None if c.nullable else _TYPES[c.type] for c in inputs]
-    by_position: Any = tuple.__class_getitem__(tuple(types))
+    by_position = _listed_type(inputs, types)
     alone = types if len(types) == 1 else []
     instance: Any = reduce(or_, alone, by_position | _named_type(inputs, types))
     instances = Annotated[list[instance], Meta(min_length=1, max_length=max_instances)]
     return msgspec.defstruct(REQUEST, [("instances", instances)])
+
+
+def _listed_type(inputs: Sequence[Column], types: Sequence[Any]) -> Any:
+    """Return the type of an instance by position.
+
+    It is no tuple where a number with bounds may stand for it: msgspec 0.22 then looks for the
+    tuple's length where it is not.
+    """
+    if len(inputs) == 1 and inputs[0].type in (ColumnType.FLOAT32, ColumnType.INT64):
+        return Annotated[list.__class_getitem__(types[0]), Meta(min_length=1, max_length=1)]
+    return tuple.__class_getitem__(tuple(types))
 
 
 def _named_type(inputs: Iterable[Column], types: Iterable[Any]) -> type[msgspec.Struct]:

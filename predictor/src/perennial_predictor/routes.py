@@ -29,6 +29,11 @@ class Route:
     documentation: dict[str, Any]
     """What FastAPI is told of it."""
 
+    @property
+    def is_template(self) -> bool:
+        """Whether the path has a parameter."""
+        return "{" in self.path
+
 
 def routes(name: str, own: Endpoints, v1: V1Endpoints, v2: V2Endpoints) -> list[Route]:
     """Return every route.

@@ -55,6 +55,9 @@ def test_a_drain_lets_requests_in_flight_finish(draining: PredictorProcess) -> N
         assert said["reason"].startswith("draining")
         meanwhile = httpx.get(f"{process.url}/?msg=1")
         assert (meanwhile.status_code, meanwhile.headers["connection"]) == (200, "close")
+        upgrade = {"Upgrade": "h2c", "Connection": "Upgrade"}
+        refused = httpx.post(f"{process.url}/predict", json={}, headers=upgrade)
+        assert (refused.status_code, refused.headers["connection"]) == (415, "close")
         assert process.process.poll() is None
         connection.sendall(REQUEST[1][10:])
         answer = answer_on(connection)

@@ -62,6 +62,30 @@ def test_one_feature_needs_no_list() -> None:
     assert ONE.rows(b'{"instances": [1.5, [2], {"x": 3}]}') == [(1.5,), (2.0,), (3.0,)]
 
 
+@pytest.mark.parametrize("nullable", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "value", "wrong", "says"),
+    [
+        (ColumnType.FLOAT64, 1.5, "a", "Expected `number"),
+        (ColumnType.FLOAT32, 1.5, 1e39, "Expected `number` < 3.4028235677973366e+38"),
+        (ColumnType.FLOAT32, 1.5, -1e39, "Expected `number` > -3.4028235677973366e+38"),
+        (ColumnType.INT64, 3, 2**63, "Expected `integer` <= 9223372036854775807"),
+        (ColumnType.INT64, 3, -(2**63) - 1, "Expected `integer` >= -9223372036854775808"),
+        (ColumnType.BOOL, True, 1, "Expected `boolean"),
+        (ColumnType.STRING, "a", 1, "Expected `string"),
+    ],
+)
+def test_one_feature_of_each_type_is_read_and_refused_in_each_form(
+    kind: ColumnType, value: Any, wrong: Any, says: str, nullable: bool
+) -> None:
+    reader = InstanceReader([Column(name="x", type=kind, nullable=nullable)], max_instances=9)
+    assert reader.rows(body(value, [value], {"x": value})) == [(value,)] * 3
+    for instance in (wrong, [wrong], {"x": wrong}):
+        assert says in str(refusal(reader, body(value, instance))).replace(" | null", "")
+    for listed in ([], [value, value]):
+        assert "Expected `array` of length" in str(refusal(reader, body(listed)))
+
+
 def test_several_features_need_one() -> None:
     assert refusal(TWO, body(1.5)).status == 422
 

@@ -152,6 +152,25 @@ async def test_a_question_is_answered(tmp_path: Path) -> None:
         assert await desk.ask(tmp_path / "0", b"/metrics", 20) == b"/metrics" * 100_000
 
 
+async def test_who_asked_may_have_gone_before_the_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    has_gone, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: bytes) -> bytes:
+        await has_gone.wait()
+        answered.set()
+        return b"x" * 10_000_000
+
+    async with await desk.answering(tmp_path / "0", answer):
+        with pytest.raises(TimeoutError):
+            await desk.ask(tmp_path / "0", b"", 0.05)
+        has_gone.set()
+        await answered.wait()
+        await asyncio.sleep(0.05)
+    assert caplog.text == ""
+
+
 async def test_where_nobody_answers_or_not_in_time_that_is_told(tmp_path: Path) -> None:
     async def silent(_: bytes) -> bytes:
         await asyncio.sleep(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from perennial_core.artifact.model import Array, InstanceRefused, LoadedModel
 from perennial_core.errors import brief
-from perennial_core.manifest import Column, ColumnType, ExampleResult
+from perennial_core.manifest import FLOAT32_LIMIT, Column, ColumnType, ExampleResult
 from perennial_core.resource.gate import Example
 
 _NAMES_SHOWN = 20
@@ -93,5 +94,6 @@ def _is_of(value: object, kind: ColumnType) -> bool:
 def _is_number(value: object, kind: ColumnType) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    most = np.finfo(np.float32 if kind is ColumnType.FLOAT32 else np.float64).max
-    return abs(value) <= float(most)
+    if kind is ColumnType.FLOAT32:
+        return abs(value) < FLOAT32_LIMIT
+    return abs(value) <= sys.float_info.max

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from perennial_core.artifact.model import Array
-from perennial_core.manifest import Column, ColumnType
-from perennial_predictor.instances import FLOAT32_LIMIT, Rows
+from perennial_core.manifest import FLOAT32_LIMIT, Column, ColumnType
+from perennial_predictor.instances import Rows
 from perennial_predictor.v2.refusals import invalid, refused
 from perennial_predictor.v2.tensor import BOOL, BYTES, Tensor
 

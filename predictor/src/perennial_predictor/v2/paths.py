@@ -5,11 +5,12 @@ from __future__ import annotations
 VERSION = "model_version"
 """The path parameter with the version that a client asks for."""
 
+_MODELS = "/v2/models/"
 _VERSIONS = "/versions/"
 
 
 def model_path(name: str) -> str:
-    return f"/v2/models/{name}"
+    return f"{_MODELS}{name}"
 
 
 def version_path(name: str) -> str:
@@ -18,11 +19,14 @@ def version_path(name: str) -> str:
 
 def template_of(path: str) -> tuple[str, dict[str, str]]:
     """Return the template of a path, and the parameters with which it gives the path."""
-    head, mark, tail = path.partition(_VERSIONS)
-    if not mark:
+    found = path.find(
+        _VERSIONS, len(_MODELS)
+    )  # after the first letter of a name, which may be this
+    if found < 0:
         return path, {}
-    version, slash, rest = tail.partition("/")
-    return f"{head}{_VERSIONS}{{{VERSION}}}{slash}{rest}", {VERSION: version}
+    begin = found + len(_VERSIONS)
+    version, slash, rest = path[begin:].partition("/")
+    return f"{path[:begin]}{{{VERSION}}}{slash}{rest}", {VERSION: version}
 
 
 def is_of_protocol(path: str) -> bool:

@@ -17,6 +17,8 @@ async def answering(
             question = await reader.readline()
             writer.write(await answer(question.rstrip()))
             await writer.drain()
+        except ConnectionError:
+            pass  # whoever asked waits no longer
         finally:
             writer.close()
 
