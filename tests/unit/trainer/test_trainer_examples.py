@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trainer_builders import LOGISTIC, gate, trained
 
@@ -143,6 +143,7 @@ SCALAR = st.one_of(
     ),
     instance=st.dictionaries(st.sampled_from("abcd"), SCALAR),
 )
+@example(inputs=[Column(name="a", type=ColumnType.FLOAT32)], instance={"a": 3.4028235e38})
 def test_an_example_is_refused_when_a_predictor_would_refuse_it(
     inputs: list[Column], instance: dict[str, Any]
 ) -> None:
