@@ -19,9 +19,7 @@ def version_path(name: str) -> str:
 
 def template_of(path: str) -> tuple[str, dict[str, str]]:
     """Return the template of a path, and the parameters with which it gives the path."""
-    found = path.find(
-        _VERSIONS, len(_MODELS)
-    )  # after the first letter of a name, which may be this
+    found = path.find(_VERSIONS, len(_MODELS))  # a model may be called versions
     if found < 0:
         return path, {}
     begin = found + len(_VERSIONS)
