@@ -16,7 +16,7 @@ from perennial_core.errors import Outage, PerennialError, UserError
 from perennial_core.identity import Version
 from perennial_core.manifest import Manifest
 from perennial_core.settings import PredictorSettings
-from perennial_predictor.background import thread_that_gives_way
+from perennial_predictor.background import Background
 from perennial_predictor.cost import Cost
 from perennial_predictor.cpus import a_thread_for_each_cpu
 from perennial_predictor.many_numbers import prepare
@@ -77,7 +77,7 @@ class Follower:
         self._refusal: _Refusal | None = None
         self._outages = 0
         self._hint = asyncio.Event()
-        self._background = thread_that_gives_way()
+        self._background = Background()
 
     def readiness(self, *, draining: bool) -> Readiness:
         """Return whether this predictor should get requests."""
@@ -109,6 +109,7 @@ class Follower:
 
     async def _catch_up(self) -> bool:
         """Try to serve what should serve, and return whether it does."""
+        self._background.observe()
         before = self._manifest
         failure = await _failure_of(self._serve_target())
         self._outages = self._outages + 1 if isinstance(failure, Outage) else 0
@@ -171,9 +172,9 @@ class Follower:
         Not so where a prediction uses several threads: they are started as their model is loaded,
         and would give way for good.
         """
-        gives_way = self.current is not None and self._settings.threads == 1
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._background if gives_way else None, work)
+        if self.current is not None and self._settings.threads == 1:
+            return await self._background.do(work)
+        return await asyncio.to_thread(work)
 
     def _report(self, problem: str | None) -> None:
         """Remember the problem, and log it when it is another than before."""
