@@ -55,6 +55,23 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
+class ArtifactHash:
+    """Takes an artifact's bytes piece by piece."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def update(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self._hash.update(piece)
+
+    def digest(self) -> Digest:
+        """Return the digest of all bytes so far."""
+        return Digest("sha256:" + self._hash.hexdigest())
+
+
 def digest_of(artifact: bytes) -> Digest:
     """Return the digest of an artifact's bytes."""
-    return Digest("sha256:" + hashlib.sha256(artifact).hexdigest())
+    whole = ArtifactHash()
+    whole.update(artifact)
+    return whole.digest()

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from builders import NOW, manifest_body
 from registry_audit import registry_faults, registry_keys
 from serving import APPROVAL, DENIAL, approve_and_serve
 
-from perennial_core.identity import Digest, ModelKey, Version, digest_of
+from perennial_core.identity import ArtifactHash, Digest, ModelKey, Version, digest_of
 from perennial_core.registry import (
     ArtifactCorrupt,
     ArtifactTooLarge,
@@ -25,6 +26,7 @@ from perennial_core.registry import (
     RunOutcome,
     Serving,
     VersionNotFound,
+    reading,
 )
 from perennial_core.registry.keys import ModelKeys
 from perennial_core.resource.promotion import PromotionTarget
@@ -124,6 +126,37 @@ async def test_a_damaged_artifact_is_never_returned(
     await publish(registry, key, b"artifact")
     await client.setrange(ModelKeys(key).artifact(digest_of(b"artifact")), 3, b"X")
     with pytest.raises(ArtifactCorrupt, match=r"tests/.* artifact sha256:.* is damaged"):
+        await registry.artifact(key, digest_of(b"artifact"))
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 20])
+async def test_an_artifact_of_any_number_of_pieces_is_read_whole(
+    registry: Registry, key: ModelKey, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(reading, "PIECE_BYTES", 8)
+    artifact = bytes(range(size))
+    await publish(registry, key, artifact)
+    assert await registry.artifact(key, digest_of(artifact)) == artifact
+
+
+async def test_an_artifact_that_goes_while_it_is_read_is_not_called_damaged(
+    registry: Registry,
+    registry_settings: RegistrySettings,
+    key: ModelKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Late(ArtifactHash):
+        """Comes to a piece when the artifact has been removed."""
+
+        def update(self, piece: bytes) -> None:
+            super().update(piece)
+            with redis.Redis.from_url(registry_settings.url.get_secret_value()) as other:
+                other.delete(ModelKeys(key).artifact(digest_of(b"artifact")))
+
+    await publish(registry, key, b"artifact")
+    monkeypatch.setattr(reading, "PIECE_BYTES", 3)
+    monkeypatch.setattr(reading, "ArtifactHash", Late)
+    with pytest.raises(VersionNotFound, match="is not in the registry"):
         await registry.artifact(key, digest_of(b"artifact"))
 
 

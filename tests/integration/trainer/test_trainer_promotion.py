@@ -122,7 +122,7 @@ async def far(
     client: Any = redis.asyncio.Redis.from_url(own_redis.url)
     async with client:
         reads = [
-            *("+ping", "+get", "+mget", "+zrange", "+hgetall", "+xrevrange"),
+            *("+ping", "+get", "+mget", "+getrange", "+zrange", "+hgetall", "+xrevrange"),
             *("+evalsha", "+script|load"),
         ]
         only = f"~{ModelKeys(pair.staging).prefix}*"

@@ -24,7 +24,8 @@ ANSWER_SECONDS = 15.0
 """How long an answer may take: above the block time, or waiting for events would time out."""
 
 TRANSFER_SECONDS = 120.0
-"""How long sending or reading an artifact may take: 256 MiB at a little over 2 MiB/s."""
+"""How long sending an artifact may take: 256 MiB at a little over 2 MiB/s. So may reading
+each piece of one."""
 
 _PASSING = (
     exceptions.ConnectionError,
