@@ -5,9 +5,9 @@
 A predictor follows a registry, in a Redis of its own, as with HotSwap and in local mode. It answers
 one-row requests at a share of its capacity while, once a second and six times a round, the registry
 is told that the next version serves. The clock starts before that is written, and stops with the
-first answer that bears the version. Latencies from then until a tenth of a second after it are
-compared with those in half a second in which nothing happens; memory after the last swap with that
-of the one model before the first.
+first answer that bears the version. Latencies from when it is written, by the load generator itself,
+until a tenth of a second after that answer are compared with those in half a second in which nothing
+happens; memory after the last swap with that of the one model before the first.
 """
 
 from __future__ import annotations
@@ -80,26 +80,34 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class Swap:
+    """When a version was named: the registry is told of it in between."""
+
+    version: Version
+    begun: float
+    told: float
+
+
+@dataclass(frozen=True)
 class Swaps:
     """What came of all swaps under one load."""
 
-    begun: Mapping[Version, float]
-    """When each version was named."""
+    swaps: Sequence[Swap]
     answers: Answers
 
     def seconds(self) -> list[float]:
         """Return how long each version took to its first answer."""
-        return [self.answers.first_by(version) - at for version, at in self.begun.items()]
+        return [self.answers.first_by(swap.version) - swap.begun for swap in self.swaps]
 
     def late_during(self) -> float:
         """Return the p99 in seconds of all that was due during a swap."""
-        spans = zip(self.begun.values(), self.seconds(), strict=True)
-        return self._late((at, at + taken + AFTER) for at, taken in spans)
+        ends = [self.answers.first_by(swap.version) + AFTER for swap in self.swaps]
+        return self._late(zip([swap.told for swap in self.swaps], ends, strict=True))
 
     def late_else(self) -> float:
         """Return the same of what was due while nothing happened."""
         begin, end = STEADY
-        return self._late((at + begin, at + end) for at in self.begun.values())
+        return self._late((swap.begun + begin, swap.begun + end) for swap in self.swaps)
 
     def _late(self, spans: Iterable[tuple[float, float]]) -> float:
         latencies = chain.from_iterable(self.answers.latencies(*span) for span in spans)
@@ -197,14 +205,15 @@ async def swap_all(
             watch=answers,
         )
     )
-    begun: dict[Version, float] = {}
+    swaps = []
     async with Registry.from_settings(settings) as registry:
         for version in versions:
             await asyncio.sleep(PERIOD)
-            begun[version.version] = time.perf_counter()
+            begun = time.perf_counter()
             await registry.set_serving(KEY, version)
+            swaps.append(Swap(version.version, begun, time.perf_counter()))
         await load
-    return Swaps(begun, answers)
+    return Swaps(swaps, answers)
 
 
 if __name__ == "__main__":

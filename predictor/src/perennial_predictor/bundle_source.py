@@ -42,7 +42,7 @@ class BundleSource:
         assert self.copy is not None, "it is asked for until it serves, and never again"
         return self.copy
 
-    async def keep(self, _: StoredVersion) -> None:
+    def keep(self, _: StoredVersion) -> None:
         """Let go of the artifact: the model is loaded."""
         self.copy = None
 

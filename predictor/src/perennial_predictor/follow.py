@@ -134,7 +134,7 @@ class Follower:
             self._metrics.load_failed()
             raise
         self._report(None)
-        await self._source.keep(stored)
+        await self._beside_requests(partial(self._source.keep, stored))
 
     def _raise_if_refused(self, target: Target) -> None:
         """Report again why the version did not load, until it is time to try it again."""

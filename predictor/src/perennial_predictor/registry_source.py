@@ -66,10 +66,10 @@ class RegistrySource:
             )
         return StoredVersion(manifest, await self._registry.artifact(self.key, manifest.digest))
 
-    async def keep(self, stored: StoredVersion) -> None:
-        """Keep a version that serves as the copy on disk."""
+    def keep(self, stored: StoredVersion) -> None:
+        """Keep a version that serves as the copy on disk; to be called in a thread."""
         if stored is not self.copy:
-            await asyncio.to_thread(self._cache.write, stored)
+            self._cache.write(stored)
         self.copy = None
 
     async def hints(self) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import msgspec
 
@@ -17,7 +17,7 @@ from perennial_core.artifact import (
     Predictions,
     load_model,
 )
-from perennial_core.manifest import ColumnType, Manifest, Task
+from perennial_core.manifest import Column, ColumnType, Manifest, Task
 from perennial_core.settings import PredictorSettings
 from perennial_predictor import problems
 from perennial_predictor.cost import Cost, measure
@@ -176,7 +176,7 @@ def load(
             trusted_types=settings.trusted_types,
             threads=settings.threads,
         )
-        reader = InstanceReader(manifest.inputs, settings.max_instances)
+        reader = _reader(tuple(manifest.inputs), settings.max_instances)
         tensors = TensorReader(manifest.inputs, settings.max_instances)
         cost = _cost(model, manifest)
         metadata = model_metadata(manifest, has_probabilities=_has_probabilities(model, manifest))
@@ -187,6 +187,15 @@ def load(
     return ServedVersion(
         manifest, model, reader, tensors, metadata, load_seconds, inference, new_tally(manifest)
     )
+
+
+@lru_cache(1)
+def _reader(inputs: tuple[Column, ...], max_instances: int) -> InstanceReader:
+    """Return the last one again for the same inputs, as most versions of a model have.
+
+    To make one keeps the interpreter from the requests.
+    """
+    return InstanceReader(inputs, max_instances)
 
 
 def _cost(model: LoadedModel, manifest: Manifest) -> Cost:

@@ -59,8 +59,8 @@ class VersionSource(Protocol):
             UserError: It is not there, or is not what it should be.
         """
 
-    async def keep(self, stored: StoredVersion) -> None:
-        """Keep a version that serves as the copy."""
+    def keep(self, stored: StoredVersion) -> None:
+        """Keep a version that serves as the copy; to be called in a thread."""
 
     def hints(self) -> AsyncIterator[None]:
         """Yield whenever another version may be the one that should serve."""

@@ -25,7 +25,7 @@ from perennial_predictor.follow import Follower
 from perennial_predictor.metrics import Metrics
 from perennial_predictor.readiness import Readiness
 from perennial_predictor.registry_source import RegistrySource
-from perennial_predictor.served import ServedVersion, load
+from perennial_predictor.served import ServedVersion, StoredVersion, load
 
 
 @asynccontextmanager
@@ -187,18 +187,26 @@ async def test_a_follower_ends_when_told_to_even_as_a_hint_arrives(
 async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_threads_of_its_own(
     registry: Registry, key: ModelKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    niceness: list[int] = []
+    niceness: dict[str, int] = {}
 
-    def noted(*given: Any) -> ServedVersion:
-        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
-        return load(*given)
+    def noted(what: str, stored: StoredVersion) -> None:
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        niceness[f"{what} {stored.manifest.version}"] = own
 
-    monkeypatch.setattr("perennial_predictor.follow.load", noted)
+    def noted_load(stored: StoredVersion, *given: Any) -> ServedVersion:
+        noted("load", stored)
+        return load(stored, *given)
+
+    monkeypatch.setattr("perennial_predictor.follow.load", noted_load)
+    monkeypatch.setattr(VersionCache, "write", lambda _, stored: noted("keep", stored))
     await publish(registry, key, line(1))
     async with following(registry, key, tmp_path, threads=threads) as follower:
         await serves(follower, 1)
         await publish(registry, key, line(2))
-        await serves(follower, 2)
-    first, second = niceness
-    assert first == os.getpriority(os.PRIO_PROCESS, 0)
-    assert (second > first) is (threads == 1)
+        async with asyncio.timeout(30):
+            while "keep 2" not in niceness:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    normal = os.getpriority(os.PRIO_PROCESS, 0)
+    assert niceness["load 1"] == normal
+    assert (niceness["load 2"] > normal) is (threads == 1)
+    assert (niceness["keep 2"] > normal) is (threads == 1)
