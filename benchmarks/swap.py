@@ -5,9 +5,9 @@
 A predictor follows a registry, in a Redis of its own, as with HotSwap and in local mode. It answers
 one-row requests at a share of its capacity while, once a second and six times a round, the registry
 is told that the next version serves. The clock starts before that is written, and stops with the
-first answer that bears the version. Latencies from when it is written, by the load generator itself,
-until a tenth of a second after that answer are compared with those in half a second in which nothing
-happens; memory after the last swap with that of the one model before the first.
+first answer that bears the version. Latencies from when it is written, by the load generator
+itself, until a tenth of a second after that answer are compared with those in half a second in
+which nothing happens; memory after the last swap with that of the one model before the first.
 """
 
 from __future__ import annotations

@@ -27,10 +27,11 @@ T = TypeVar("T")
 class Background:
     """Does work, such as to load a version in tens of milliseconds, while requests are answered.
 
-    Each piece has a thread of its own: who may lower a priority may not raise it again.
+    There is a thread for each priority: who may lower one may not raise it again.
     """
 
     def __init__(self) -> None:
+        self._threads = {niceness: thread_that_gives_way(niceness) for niceness in (_LOWEST, _LOW)}
         self._usage = Usage(monotonic(), process_time())
 
     def observe(self) -> None:
@@ -39,11 +40,8 @@ class Background:
 
     async def do(self, work: Callable[[], T]) -> T:
         """Return what the work returns; the busier this process is, the less it gives way."""
-        thread = thread_that_gives_way(niceness_beside(self._usage.share))
-        try:
-            return await asyncio.get_running_loop().run_in_executor(thread, work)
-        finally:
-            thread.shutdown(wait=False)
+        thread = self._threads[niceness_beside(self._usage.share)]
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
 class Usage:
