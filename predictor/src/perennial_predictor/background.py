@@ -12,12 +12,16 @@ from contextlib import suppress
 from time import monotonic, process_time
 from typing import TypeVar
 
+from perennial_predictor.cpus import cpu_share
+
 _BUSY = 0.75
-"""From this share of a CPU on, requests leave too little of it to a thread that only gets the rest:
-the next version would come late."""
+"""From this part on of what may be used of a CPU, requests leave too little of it to a thread that
+only gets the rest: the next version would come late, and whenever the thread waits for the CPU
+while it holds the interpreter, the requests would too."""
 _LOWEST, _LOW = 19, 2
-"""Niceness. At the lowest priority requests get the CPU as soon as they want it. At the other the
-thread gets two thirds of what they get, in turns of some 4 ms, for which they wait."""
+"""Niceness, beyond the process' own. At the lowest priority requests get the CPU as soon as they
+want it. At the other the thread gets two thirds of what they get, in turns of some 4 ms, for which
+they wait."""
 _SHORTEST_SPAN = 0.1
 """In seconds; what was used in less says little."""
 
@@ -32,7 +36,7 @@ class Background:
 
     def __init__(self) -> None:
         self._threads = {niceness: thread_that_gives_way(niceness) for niceness in (_LOWEST, _LOW)}
-        self._usage = Usage(monotonic(), process_time())
+        self._usage = CpuUsage(monotonic(), process_time())
 
     def observe(self) -> None:
         """Note how busy this process is; to be called about once a second."""
@@ -40,11 +44,11 @@ class Background:
 
     async def do(self, work: Callable[[], T]) -> T:
         """Return what the work returns; the busier this process is, the less it gives way."""
-        thread = self._threads[niceness_beside(self._usage.share)]
+        thread = self._threads[niceness_beside(self._usage.share / cpu_share())]
         return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
-class Usage:
+class CpuUsage:
     """How much of one CPU was used of late, from times and what was used until then, in seconds."""
 
     def __init__(self, at: float, used: float) -> None:
@@ -59,9 +63,9 @@ class Usage:
             self._at, self._used = at, used
 
 
-def niceness_beside(share: float) -> int:
-    """Return that of a thread beside others that use so much of a CPU."""
-    return _LOWEST if share < _BUSY else _LOW
+def niceness_beside(used: float) -> int:
+    """Return that of a thread beside others that use this part of the CPU that they may use."""
+    return _LOWEST if used < _BUSY else _LOW
 
 
 def thread_that_gives_way(niceness: int) -> ThreadPoolExecutor:

@@ -32,10 +32,20 @@ def a_thread_for_each_cpu(_: object) -> int:
 
 def cpu_limit(cgroup: Path = _CGROUP) -> int | None:
     """Return how many whole CPUs the container's limit has; None where there is none."""
+    quota = _cpu_quota(cgroup)
+    return None if quota is None else int(quota)
+
+
+def cpu_share(cgroup: Path = _CGROUP) -> float:
+    """Return how much of one CPU this process may use: all of it, or less by the limit."""
+    return min(1.0, _cpu_quota(cgroup) or 1.0)
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
     for names in _CPU:
         with suppress(OSError, ValueError):  # the other version of control groups, or "max"
             most, period = (int(number) for name in names for number in _read(cgroup / name))
-            return most // period if most > 0 else None
+            return most / period if most > 0 else None
     return None
 
 

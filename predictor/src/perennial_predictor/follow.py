@@ -149,7 +149,7 @@ class Follower:
             _log.warning("copy not usable", error=str(failure))
 
     async def _swap_to(self, stored: StoredVersion) -> None:
-        loading = partial(load, stored, self._settings, self._threads_for)
+        loading = partial(_load, stored, self._settings, self._threads_for)
         served = await self._beside_requests(loading)
         swaps = self.current is not None
         if not swaps:
@@ -202,6 +202,14 @@ class Follower:
                 async for _ in self._source.hints():
                     self._hint.set()
             await asyncio.sleep(_LONGEST_PAUSE_SECONDS)
+
+
+def _load(
+    stored: StoredVersion, settings: PredictorSettings, threads_for: Callable[[Cost], int]
+) -> ServedVersion:
+    """Load a version without the memory that reading its artifact took and left free."""
+    return_freed()
+    return load(stored, settings, threads_for)
 
 
 def _rest() -> None:

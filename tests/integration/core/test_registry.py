@@ -139,6 +139,27 @@ async def test_an_artifact_of_any_number_of_pieces_is_read_whole(
     assert await registry.artifact(key, digest_of(artifact)) == artifact
 
 
+async def test_a_large_artifact_is_read_in_pieces(
+    registry: Registry, key: ModelKey, client: Any
+) -> None:
+    async def reads() -> int:
+        commands = await client.info("commandstats")
+        return int(commands.get("cmdstat_getrange", {"calls": 0})["calls"])
+
+    artifact = bytes(2**21)
+    await publish(registry, key, artifact)
+    before = await reads()
+    assert await registry.artifact(key, digest_of(artifact)) == artifact
+    assert await reads() - before > 4
+
+
+async def test_an_artifact_that_is_not_there_is_not_found_even_if_it_were_empty(
+    registry: Registry, key: ModelKey
+) -> None:
+    with pytest.raises(VersionNotFound, match="is not in the registry"):
+        await registry.artifact(key, digest_of(b""))
+
+
 async def test_an_artifact_that_goes_while_it_is_read_is_not_called_damaged(
     registry: Registry,
     registry_settings: RegistrySettings,

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -198,15 +199,52 @@ async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_thr
         return load(stored, *given)
 
     monkeypatch.setattr("perennial_predictor.follow.load", noted_load)
+
+    def noted_trim() -> None:
+        trims.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    trims: list[int] = []
+    monkeypatch.setattr("perennial_predictor.follow.return_freed", noted_trim)
     monkeypatch.setattr(VersionCache, "write", lambda _, stored: noted("keep", stored))
     await publish(registry, key, line(1))
     async with following(registry, key, tmp_path, threads=threads) as follower:
         await serves(follower, 1)
         await publish(registry, key, line(2))
         async with asyncio.timeout(30):
-            while "keep 2" not in niceness:  # noqa: ASYNC110
+            while len(trims) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     normal = os.getpriority(os.PRIO_PROCESS, 0)
     assert niceness["load 1"] == normal
     assert (niceness["load 2"] > normal) is (threads == 1)
     assert (niceness["keep 2"] > normal) is (threads == 1)
+    before, *others = trims
+    assert before == normal
+    assert {niceness > normal for niceness in others} == {threads == 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize(("used", "lower"), [(0.1, 19), (0.9, 2)])
+async def test_a_follower_sees_how_busy_its_process_is(
+    registry: Registry,
+    key: ModelKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    used: float,
+    lower: int,
+) -> None:
+    niceness: list[int] = []
+
+    def noted(*given: Any) -> ServedVersion:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+        return load(*given)
+
+    module = "perennial_predictor.background"
+    monkeypatch.setattr(f"{module}.process_time", lambda: used * time.monotonic())
+    monkeypatch.setattr("perennial_predictor.follow.load", noted)
+    await publish(registry, key, line(1))
+    async with following(registry, key, tmp_path) as follower:
+        await serves(follower, 1)
+        await asyncio.sleep(0.2)
+        await publish(registry, key, line(2))
+        await serves(follower, 2)
+    assert niceness[-1] == min(os.getpriority(os.PRIO_PROCESS, 0) + lower, 19)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import pytest
 
 from perennial_predictor.background import (
     Background,
-    Usage,
+    CpuUsage,
     niceness_beside,
     thread_that_gives_way,
 )
@@ -44,16 +45,24 @@ def test_where_no_priority_can_be_set_the_work_is_done_all_the_same(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-@pytest.mark.parametrize(("share", "lower"), [(0.2, 19), (0.95, 2)])
+@pytest.mark.parametrize(
+    ("used", "limit", "lower"), [(0.2, 1, 19), (0.95, 1, 2), (0.45, 1, 19), (0.45, 0.5, 2)]
+)
 async def test_the_busier_the_process_is_the_less_its_work_gives_way(
-    share: float, lower: int, monkeypatch: pytest.MonkeyPatch
+    used: float, limit: float, lower: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = "perennial_predictor.background.process_time"
-    monkeypatch.setattr(used, lambda: share * time.monotonic())
+    module = "perennial_predictor.background"
+    monkeypatch.setattr(f"{module}.process_time", lambda: used * time.monotonic())
+    monkeypatch.setattr(f"{module}.cpu_share", lambda: limit)
     background = Background()
     await asyncio.sleep(0.2)
     background.observe()
     assert await background.do(niceness) == min(niceness() + lower, 19)
+
+
+async def test_a_thread_stays_for_the_next_work() -> None:
+    background = Background()
+    assert await background.do(threading.get_ident) == await background.do(threading.get_ident)
 
 
 async def test_what_goes_wrong_in_the_background_is_told() -> None:
@@ -62,7 +71,7 @@ async def test_what_goes_wrong_in_the_background_is_told() -> None:
 
 
 def test_usage_is_that_of_late() -> None:
-    usage = Usage(100, 5)
+    usage = CpuUsage(100, 5)
     assert usage.share == 0
     usage.observe(101, 5.5)
     assert usage.share == 0.5
@@ -71,7 +80,7 @@ def test_usage_is_that_of_late() -> None:
 
 
 def test_what_was_used_in_a_moment_says_nothing_but_is_not_forgotten() -> None:
-    usage = Usage(0, 0)
+    usage = CpuUsage(0, 0)
     usage.observe(1, 0.5)
     usage.observe(1.001, 0.501)
     assert usage.share == 0.5

@@ -8,7 +8,11 @@ import pytest
 from served_models import KEY, line
 
 from perennial_core.identity import ModelKey
+from perennial_core.registry import Registry
+from perennial_core.settings import PredictorSettings, RegistrySettings
 from perennial_predictor.cache import VersionCache
+from perennial_predictor.registry_source import RegistrySource
+from perennial_predictor.served import StoredVersion
 
 STORED = line().stored(version=4)
 
@@ -75,3 +79,18 @@ def test_a_disk_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     cache = VersionCache(tmp_path, KEY)
     cache.write(STORED)
     assert cache.read() is None
+
+
+async def test_the_copy_is_replaced_and_let_go_once_a_version_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[StoredVersion] = []
+    monkeypatch.setattr(VersionCache, "write", lambda _, stored: written.append(stored))
+    cache = VersionCache(tmp_path, KEY)
+    async with Registry.from_settings(RegistrySettings()) as registry:
+        source = RegistrySource(PredictorSettings(model=str(KEY)), registry, cache)
+        for stored in (STORED, line().stored(version=5)):
+            source.copy = STORED
+            source.keep(stored)
+            assert source.copy is None
+    assert [stored.manifest.version for stored in written] == [5]

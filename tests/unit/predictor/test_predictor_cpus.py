@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial_predictor.cpus import cpu_limit, memory_limit, usable_cpus
+from perennial_predictor.cpus import cpu_limit, cpu_share, memory_limit, usable_cpus
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +31,15 @@ def test_a_thread_gets_a_whole_cpu_of_the_container_s_limit(
 ) -> None:
     (tmp_path / "cpu.max").write_text(f"{limit}\n")
     assert usable_cpus(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(
+    ("limit", "share"), [("max 100000", 1), ("400000 100000", 1), ("50000 100000", 0.5)]
+)
+def test_less_than_a_cpu_is_no_whole_one(limit: str, share: float, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert cpu_share(tmp_path) == share
+    assert cpu_share(tmp_path / "elsewhere") == 1
 
 
 def test_without_a_limit_all_cpus_count(tmp_path: Path) -> None:

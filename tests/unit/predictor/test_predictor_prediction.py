@@ -138,10 +138,11 @@ def test_damaged_bytes_are_not_served() -> None:
         load(StoredVersion(stored.manifest, stored.artifact[:-50]), SETTINGS)
 
 
-def test_versions_that_take_the_same_share_a_reader_and_others_do_not() -> None:
+def test_versions_that_take_the_same_share_a_reader_and_only_the_last_is_kept() -> None:
     first, second, other = (
         load(stored, SETTINGS) for stored in (line(1).stored(), line(2).stored(), plane().stored())
     )
-    again = load(line().stored(), SETTINGS.changed(max_instances=2))
+    few = load(plane().stored(), SETTINGS.changed(max_instances=2))
+    again = load(line().stored(), SETTINGS)
     assert first.reader is second.reader
-    assert len({id(served.reader) for served in (first, other, again)}) == 3
+    assert len({id(served.reader) for served in (first, other, few, again)}) == 4

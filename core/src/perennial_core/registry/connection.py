@@ -24,8 +24,7 @@ ANSWER_SECONDS = 15.0
 """How long an answer may take: above the block time, or waiting for events would time out."""
 
 TRANSFER_SECONDS = 120.0
-"""How long sending an artifact may take: 256 MiB at a little over 2 MiB/s. So may reading
-each piece of one."""
+"""How long sending an artifact may take: 256 MiB at a little over 2 MiB/s."""
 
 _PASSING = (
     exceptions.ConnectionError,

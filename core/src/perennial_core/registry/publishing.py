@@ -26,14 +26,19 @@ class Publishing(Reading):
 
     Args:
         client: Redis, for short answers.
-        transfers: The same, as patient as sending and reading artifacts needs.
+        transfers: The same, as patient as sending artifacts needs.
         max_artifact_bytes: The most that an artifact may have.
     """
 
     def __init__(self, client: Any, transfers: Any, max_artifact_bytes: int) -> None:
-        super().__init__(client, transfers)
+        super().__init__(client)
+        self._transfers = transfers
         self._max_artifact_bytes = max_artifact_bytes
         self._publish_script = script(transfers, "publish.lua")
+
+    async def _close(self) -> None:
+        await super()._close()
+        await self._transfers.aclose()
 
     async def publish(
         self, key: ModelKey, body: ManifestBody, artifact: bytes, *, started: datetime

@@ -31,12 +31,10 @@ class Reading:
 
     Args:
         client: Redis, for short answers.
-        transfers: The same, as patient as sending and reading artifacts needs.
     """
 
-    def __init__(self, client: Any, transfers: Any) -> None:
+    def __init__(self, client: Any) -> None:
         self._redis = client
-        self._transfers = transfers
         self._hints = Hints(client)
         self._snapshot_script = script(client, "snapshot.lua")
 
@@ -49,8 +47,10 @@ class Reading:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         await self._redis.aclose()
-        await self._transfers.aclose()
 
     async def ping(self) -> None:
         """Raise an error unless Redis answers."""
@@ -102,15 +102,15 @@ class Reading:
         """Return an artifact's bytes, verified.
 
         Raises:
-            VersionNotFound: No retained version has this artifact.
+            VersionNotFound: No retained version has this artifact, or not until its end was read.
             ArtifactCorrupt: The bytes are not those that the digest names.
         """
         name, hashed, pieces = ModelKeys(key).artifact(digest), ArtifactHash(), []
         async for piece in self._pieces(name):
             hashed.update(piece)
             pieces.append(piece)
-        if hashed.digest() != digest:
-            if await self._piece(name, 0):
+        if not pieces[0] or hashed.digest() != digest:
+            if await self._piece(name, 0):  # it has not been removed meanwhile
                 raise ArtifactCorrupt(f"{key}: artifact {digest} is damaged in the registry")
             raise VersionNotFound(f"{key}: artifact {digest} is not in the registry")
         # in a thread: to copy a large artifact takes a while, in which predictions go on
@@ -128,7 +128,7 @@ class Reading:
     async def _piece(self, name: str, begin: int) -> bytes:
         """Return the bytes of a key from there on; none if that is its end, or there is no key."""
         with translated_errors():
-            piece: bytes = await self._transfers.getrange(name, begin, begin + PIECE_BYTES - 1)
+            piece: bytes = await self._redis.getrange(name, begin, begin + PIECE_BYTES - 1)
         return piece
 
     async def snapshot(self, key: ModelKey) -> Snapshot:
