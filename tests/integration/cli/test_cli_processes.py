@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders import spec_hash
-from local_run import LocalRun, suspended, wait_until_gone
+from local_run import LocalRun, resource, suspended, wait_until_gone
 from served_models import line, published
 
 from perennial_cli.local.redis_server import RedisServer
@@ -26,6 +26,10 @@ SPEC_HASH = spec_hash(PredictionModel.parse(suspended()))
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def niceness(process: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -57,6 +61,13 @@ def test_versions_outlive_a_crash_of_each_process(tmp_path: Path) -> None:
         os.kill(run.child("perennial_predictor"), signal.SIGKILL)
         run.prints("the predictor ended by SIGKILL")
         run.prints("serving version 1 at", times=2)
+
+
+def test_a_trainer_gives_way_to_predictions(tmp_path: Path) -> None:
+    with LocalRun(tmp_path, resource()) as run:
+        run.generate()
+        assert niceness(run.child("perennial_trainer")) > niceness(run.process.pid)
+        assert niceness(run.child("perennial_predictor")) == niceness(run.process.pid)
 
 
 def test_a_second_run_on_the_same_state_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,12 @@ _LOG_BYTES = 10 * 1024 * 1024
 
 @asynccontextmanager
 async def module_process(
-    module: str, *arguments: str, settings: Mapping[str, str], log: Path, grace: float
+    module: str,
+    *arguments: str,
+    settings: Mapping[str, str],
+    log: Path,
+    grace: float,
+    niceness: int = 0,
 ) -> AsyncIterator[Process]:
     """Run ``python -m module`` while the context is open.
 
@@ -30,6 +35,7 @@ async def module_process(
         settings: Its PERENNIAL_ variables; those of our own environment do not reach it.
         log: Where its output goes, behind what is there.
         grace: Seconds from SIGTERM to SIGKILL at the end.
+        niceness: What it has beyond our own.
     """
     with _open_log(log) as output:
         process = await asyncio.create_subprocess_exec(
@@ -39,13 +45,23 @@ async def module_process(
             stdout=output,
             stderr=output,
             start_new_session=True,  # so that Ctrl-C in a terminal reaches us alone
-            # Publishing is atomic, and a long fit would not hear of a gentler signal.
-            preexec_fn=die_with_parent(signal.SIGKILL),
+            preexec_fn=_before_it_begins(niceness),
         )
     try:
         yield process
     finally:
         await _end(process, grace)
+
+
+def _before_it_begins(niceness: int) -> Callable[[], None]:
+    # Publishing is atomic, and a long fit would not hear of a gentler signal.
+    dies_with_us = die_with_parent(signal.SIGKILL)
+
+    def in_child() -> None:
+        dies_with_us()
+        os.nice(niceness)
+
+    return in_child
 
 
 async def _end(process: Process, grace: float) -> None:

@@ -41,6 +41,9 @@ from perennial_core.settings import (
 
 _GRACE_SECONDS = 5.0
 
+_NICENESS = 19
+"""Of a trainer: predictions come first, and a version that is loaded beside them is not starved."""
+
 _LOOK_SECONDS = 5.0
 """How often the source of a promotion is looked at."""
 
@@ -220,6 +223,7 @@ class Training:
             settings=order.environment,
             log=self._state.trainer_log,
             grace=_GRACE_SECONDS,
+            niceness=_NICENESS,
         ) as process:
             return await process.wait()
 
