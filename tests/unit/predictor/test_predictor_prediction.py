@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from served_models import FittedModel, iris, line, mixed, plane, without_onnx
+from served_models import FittedModel, fitted, iris, line, mixed, plane, without_onnx
+from sklearn.ensemble import RandomForestClassifier
 
 from perennial_core.artifact import ArtifactUnusable
-from perennial_core.manifest import ArtifactFormat
+from perennial_core.manifest import ArtifactFormat, Column, ColumnType
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.prediction import predict
 from perennial_predictor.problems import Problem
@@ -146,3 +148,16 @@ def test_versions_that_take_the_same_share_a_reader_and_only_the_last_is_kept() 
     again = load(line().stored(), SETTINGS)
     assert first.reader is second.reader
     assert len({id(served.reader) for served in (first, other, few, again)}) == 4
+
+
+@pytest.mark.parametrize("value", [1e39, -1e308])
+async def test_a_number_beyond_those_that_a_graph_computes_with_is_refused(value: float) -> None:
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]})
+    inputs = [Column(name="x", type=ColumnType.FLOAT64)]
+    trees = RandomForestClassifier(5, bootstrap=False)  # which have float32, as scikit-learn's do
+    model = fitted(trees, rows, pd.Series(["a", "a", "b", "b"]), inputs, classes=["a", "b"])
+    assert model.stored().manifest.format is ArtifactFormat.ONNX
+    assert (await ask(model.served(), [3e38, 2]))["predictions"] == ["b", "b"]
+    with pytest.raises(Problem, match="a number is beyond float32, in which the model") as it:
+        await ask(model.served(), [2, value])
+    assert it.value.status == 422

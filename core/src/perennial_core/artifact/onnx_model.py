@@ -8,8 +8,9 @@ classifier that gives them) the probabilities.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,21 @@ MISSING_TEXT = "nan"
 _NO_ERRORS = 4
 """onnxruntime would write each error beside our log, in its own way; we get them as exceptions."""
 
-_NUMBERS: dict[str, type[np.floating[Any]]] = {
-    "tensor(double)": np.float64,
-    "tensor(float)": np.float32,
+Convert = Callable[[Array], Array]
+"""Makes of float64 what a tensor holds, one number after the other in memory."""
+
+
+def _in_float32(values: Array) -> Array:
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(values, dtype=np.float32)
+    except FloatingPointError:
+        raise InstanceRefused("a number is beyond float32, in which the model computes") from None
+
+
+_CONVERSIONS: dict[str, Convert] = {
+    "tensor(double)": partial(np.ascontiguousarray, dtype=np.float64),
+    "tensor(float)": _in_float32,
 }
 
 
@@ -59,8 +72,8 @@ class OnnxModel(LoadedModel):
         if not self.is_matrix:
             return self.predict({c.name: matrix[:, i] for i, c in enumerate(self.manifest.inputs)})
         features = self._inputs[0]
-        tensor = np.ascontiguousarray(matrix, dtype=features.number)
-        return self._run({features.name: tensor}, len(matrix))
+        assert features.convert is not None, "a matrix holds no text"
+        return self._run({features.name: features.convert(matrix)}, len(matrix))
 
     def predict(self, columns: Mapping[str, Array]) -> Predictions:
         if self.is_matrix:
@@ -97,20 +110,20 @@ class _Input:
     """An input tensor of the graph."""
 
     name: str
-    number: type[np.floating[Any]] | None
-    """Its type; None: text."""
+    convert: Convert | None
+    """None: it holds text."""
     width: int | None
 
     @classmethod
     def of(cls, tensor: Any) -> _Input:
         width = tensor.shape[1] if len(tensor.shape) == 2 else None
-        return cls(tensor.name, _NUMBERS.get(tensor.type), width)
+        return cls(tensor.name, _CONVERSIONS.get(tensor.type), width)
 
     def filled(self, column: Array) -> Array:
         """Return a column, shape (n,), as this tensor, shape (n, 1)."""
-        if self.number is None:
+        if self.convert is None:
             return texts(column, MISSING_TEXT).reshape(-1, 1)
-        return numbers(column).astype(self.number, copy=False).reshape(-1, 1)
+        return self.convert(numbers(column)).reshape(-1, 1)
 
 
 def _session(artifact: bytes, threads: int | None) -> Any:

@@ -171,9 +171,9 @@ def _check_values(column: Column, values: Array) -> None:
         wrong &= ~np.isnan(values)
     if wrong.any():
         row = int(wrong.argmax())
-        raise invalid(
-            f"input {column.name!r}, row {row}: {values[row]} is not {_WORDS[column.type]}"
-        )
+        value = values[row]
+        why = "the value is missing" if np.isnan(value) else f"{value} is not {_WORDS[column.type]}"
+        raise invalid(f"input {column.name!r}, row {row}: {why}")
 
 
 def _is_wrong(kind: ColumnType, values: Array) -> Array:
