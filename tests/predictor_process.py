@@ -83,6 +83,10 @@ class PredictorProcess(AbstractContextManager["PredictorProcess"]):
         """Wait until /readyz says this, and return all that it says."""
         return self._wait_for(lambda said: expected.items() <= said.items())
 
+    def waits_for_problem(self) -> dict[str, Any]:
+        """Wait until /readyz tells a problem, and return all that it says."""
+        return self._wait_for(lambda said: "problem" in said)
+
     def readiness(self) -> dict[str, Any]:
         return dict(httpx.get(f"{self.url}/readyz", timeout=20).json())
 

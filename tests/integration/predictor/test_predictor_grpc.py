@@ -241,7 +241,7 @@ def test_columns_of_every_type_are_taken(shared_redis: RedisServer, tmp_path: Pa
         ([tensor("x1", [1.0]), tensor("z", [1.0])], "'z': not an input"),
         ([tensor("input-0", [[1.0, 2.0, 3.0]])], "shape"),
         ([tensor("x1", [1.0]), tensor("x2", [1.0, 2.0])], "rows"),
-        ([tensor("input-0", [[np.nan, 1.0]])], "finite"),
+        ([tensor("input-0", [[np.nan, 1.0]])], "the value is missing"),
         ([tensor("input-0", [[np.inf, 1.0]])], "finite"),
         ([tensor("x1", np.array([b"1"], object), "BYTES"), tensor("x2", [1.0])], "datatype"),
         ([], "missing"),
