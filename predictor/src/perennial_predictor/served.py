@@ -229,7 +229,8 @@ def ask(model: LoadedModel, rows: Rows) -> Predictions:
         return predict(model, rows)
     except InstanceRefused as error:
         raise problems.invalid(
-            f"The model refuses the values; is there a category that it was not trained on? {error}"
+            "The model refuses the values; is there a category that it was not trained on, or a"
+            f" number too large for it? {error}"
         ) from None
 
 

@@ -194,6 +194,29 @@ def test_a_value_that_the_model_refuses_is_said_to_be_one(mixed_client: httpx.Cl
     assert "a category that it was not trained on" in answer.json()["detail"]
 
 
+def test_so_it_is_by_the_open_inference_protocol_as_the_document_says(
+    mixed_client: httpx.Client,
+) -> None:
+    metadata = mixed_client.get("/v2/models/mixed").json()
+    values = {"number": 1.0, "count": 1, "flag": True, "colour": "red", "code": "unknown"}
+    inputs = [
+        {
+            "name": each["name"],
+            "datatype": each["datatype"],
+            "shape": [1],
+            "data": [values[each["name"]]],
+        }
+        for each in metadata["inputs"]
+    ]
+    answer = mixed_client.post("/v2/models/mixed/infer", json={"inputs": inputs})
+    assert answer.status_code == 422
+    assert "The model refuses the values" in answer.json()["error"]
+    paths = mixed_client.get("/openapi.json").json()["paths"]
+    described = [path for path in paths if path.endswith("/infer")]
+    assert described
+    assert all("422" in paths[path]["post"]["responses"] for path in described)
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on(
     client: httpx.Client, chunked: bool

@@ -39,7 +39,8 @@ _NO_ERRORS = 4
 """onnxruntime would write each error beside our log, in its own way; we get them as exceptions."""
 
 Convert = Callable[[Array], Array]
-"""Makes of float64 what a tensor holds, one number after the other in memory."""
+"""Makes of float64 what a tensor holds, one number after the other in memory, or raises
+``InstanceRefused``."""
 
 
 def _in_float32(values: Array) -> Array:

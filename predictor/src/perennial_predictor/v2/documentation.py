@@ -99,7 +99,7 @@ def infer() -> Documentation:
     content = {"application/json": {"schema": ref(InferRequest.__name__)}, **_BYTES}
     return {
         "summary": "Open Inference Protocol: predict for tensors",
-        "responses": answer | _errors(404, *_READS),
+        "responses": answer | _errors(404, 422, *_READS),
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
 
