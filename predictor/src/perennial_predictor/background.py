@@ -6,22 +6,23 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from time import monotonic, process_time
 from typing import TypeVar
 
-from perennial_predictor.cpus import cpu_share
+from perennial_predictor.cpus import idle_seconds
 
-_BUSY = 0.75
-"""From this part on of what may be used of a CPU, requests leave too little of it to a thread that
-only gets the rest: the next version would come late, and whenever the thread waits for the CPU
-while it holds the interpreter, the requests would too."""
-_LOWEST, _LOW = 19, 2
-"""Niceness, beyond the process' own. At the lowest priority requests get the CPU as soon as they
-want it. At the other the thread gets two thirds of what they get, in turns of some 4 ms, for which
-they wait."""
+_ENOUGH = 0.75
+"""Seconds of CPU in each second, from which on other processes leave enough for work of the least
+priority. Where they leave less it takes seconds, and requests wait for a thread that holds the
+interpreter while it waits for the CPU."""
+_NICENESS = 2
+"""Beyond the process' own, of work beside busy processes: it gets two thirds of what requests get,
+in turns of some 4 ms, for which they wait."""
+_EVERY, _TURN = 0.001, 0.0002
+"""Seconds; in so many of the first the work gets the second at least, while requests wait."""
 _SHORTEST_SPAN = 0.1
 """In seconds; what was used in less says little."""
 
@@ -35,47 +36,90 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._threads = {niceness: thread_that_gives_way(niceness) for niceness in (_LOWEST, _LOW)}
-        self._usage = CpuUsage(monotonic(), process_time())
+        self._idle = IdleThread()
+        self._low = ThreadPoolExecutor(1, "background", _give_way)
+        self._cpu_time = CpuTime(time.monotonic(), time.process_time(), idle_seconds())
 
     def observe(self) -> None:
-        """Note how busy this process is; to be called about once a second."""
-        self._usage.observe(monotonic(), process_time())
+        """Note what others leave of the CPUs; to be called about once a second."""
+        self._cpu_time.observe(time.monotonic(), time.process_time(), idle_seconds())
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Return what the work returns; the busier this process is, the less it gives way."""
-        thread = self._threads[niceness_beside(self._usage.share / cpu_share())]
-        return await asyncio.get_running_loop().run_in_executor(thread, work)
+        """Return what the work returns."""
+        if self._cpu_time.left >= _ENOUGH:
+            return await self._idle.do(work)
+        return await asyncio.get_running_loop().run_in_executor(self._low, work)
 
 
-class CpuUsage:
-    """How much of one CPU was used of late, from times and what was used until then, in seconds."""
+class IdleThread:
+    """Works while no other thread wants the CPU, and a little besides.
 
-    def __init__(self, at: float, used: float) -> None:
-        self.share = 0.0
-        self._at, self._used = at, used
+    A thread of Linux' least priority is stopped as soon as a request comes, where one with a share
+    of the CPU goes on until the next tick of the clock, 4 ms away at most. For what is missing to
+    a share the event loop sleeps, in turns that are shorter than that.
+    """
 
-    def observe(self, at: float, used: float) -> None:
-        """Replace the share by that since the last observation, unless that was just now."""
-        span = at - self._at
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, "idle", self._begin)
+        self._clock: int | None = None
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what the work returns, and meanwhile stop the event loop for it if need be."""
+        done = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        while not done.done():
+            used = self._used()
+            await asyncio.wait({done}, timeout=_EVERY)
+            if not done.done():
+                self._give_turn(used)
+        return done.result()
+
+    def _give_turn(self, used: float) -> None:
+        """Sleep for what is missing to a turn since so many seconds of CPU were used."""
+        missing = _TURN - (self._used() - used)
+        if missing > 0:
+            time.sleep(missing)
+
+    def _used(self) -> float:
+        """Return the seconds of CPU that the thread used."""
+        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+
+    def _begin(self) -> None:
+        _be_idle()
+        if sys.platform == "linux":
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+
+
+class CpuTime:
+    """What others left of the CPUs of late, in seconds of CPU in a second.
+
+    It is known from times, the seconds of CPU that this process had used until then, and those that
+    all CPUs together had idled.
+    """
+
+    def __init__(self, at: float, used: float, idled: float) -> None:
+        self.left = 0.0
+        self._at, self._others_left = at, used + idled
+
+    def observe(self, at: float, used: float, idled: float) -> None:
+        """Replace what was left by that since the last observation, unless that was just now."""
+        span, others_left = at - self._at, used + idled
         if span >= _SHORTEST_SPAN:
-            self.share = (used - self._used) / span
-            self._at, self._used = at, used
+            self.left = (others_left - self._others_left) / span
+            self._at, self._others_left = at, others_left
 
 
-def niceness_beside(used: float) -> int:
-    """Return that of a thread beside others that use this part of the CPU that they may use."""
-    return _LOWEST if used < _BUSY else _LOW
+def _be_idle() -> None:
+    """Give the least priority to the thread that calls."""
+    if sys.platform == "linux":
+        try:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        except OSError:  # a sandbox may not allow it
+            _give_way()
 
 
-def thread_that_gives_way(niceness: int) -> ThreadPoolExecutor:
-    """Return a thread, started when it is first needed, that gets the CPU after the others."""
-    return ThreadPoolExecutor(1, "background", initializer=_give_way, initargs=(niceness,))
-
-
-def _give_way(niceness: int) -> None:
+def _give_way() -> None:
     """Lower the priority of the thread that calls; only Linux has one for each thread."""
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may not allow it
             own = os.getpriority(os.PRIO_PROCESS, os.getpid())
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), own + niceness)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), own + _NICENESS)

@@ -36,9 +36,12 @@ def cpu_limit(cgroup: Path = _CGROUP) -> int | None:
     return None if quota is None else int(quota)
 
 
-def cpu_share(cgroup: Path = _CGROUP) -> float:
-    """Return how much of one CPU this process may use: all of it, or less by the limit."""
-    return min(1.0, _cpu_quota(cgroup) or 1.0)
+def idle_seconds(uptime: Path = Path("/proc/uptime")) -> float:
+    """Return for how long the machine's CPUs, all together, have idled; 0 where it is not told."""
+    with suppress(OSError, ValueError):
+        _, idled = map(float, _read(uptime))
+        return idled
+    return 0.0
 
 
 def _cpu_quota(cgroup: Path) -> float | None:

@@ -7,86 +7,128 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 import pytest
 
-from perennial_predictor.background import (
-    Background,
-    CpuUsage,
-    niceness_beside,
-    thread_that_gives_way,
+from perennial_predictor.background import Background, CpuTime, IdleThread
+
+MODULE = "perennial_predictor.background"
+
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="threads have no priority of their own"
 )
 
 
-def niceness() -> int:
-    """Return that of the thread that calls."""
-    return os.getpriority(os.PRIO_PROCESS, 0)
+def priority() -> tuple[int, int]:
+    """Return policy and niceness of the thread that calls."""
+    return os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-def test_a_thread_gives_way_and_those_beside_it_do_not() -> None:
-    before = niceness()
-    with thread_that_gives_way(3) as background, ThreadPoolExecutor(1) as other:
-        assert background.submit(niceness).result() == before + 3
-        assert other.submit(niceness).result() == before
-    assert niceness() == before
-
-
-def test_where_no_priority_can_be_set_the_work_is_done_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuses(*_: int) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "setpriority", refuses)
-    with thread_that_gives_way(3) as background:
-        assert background.submit(len, "abc").result() == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-@pytest.mark.parametrize(
-    ("used", "limit", "lower"), [(0.2, 1, 19), (0.95, 1, 2), (0.45, 1, 19), (0.45, 0.5, 2)]
-)
-async def test_the_busier_the_process_is_the_less_its_work_gives_way(
-    used: float, limit: float, lower: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = "perennial_predictor.background"
-    monkeypatch.setattr(f"{module}.process_time", lambda: used * time.monotonic())
-    monkeypatch.setattr(f"{module}.cpu_share", lambda: limit)
+async def beside_others_that_leave(left: float, monkeypatch: pytest.MonkeyPatch) -> Background:
+    """Return one that has seen for a while how much of a CPU in a second others leave."""
+    monkeypatch.setattr(f"{MODULE}.idle_seconds", lambda: left * time.monotonic())
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
     background = Background()
     await asyncio.sleep(0.2)
     background.observe()
-    assert await background.do(niceness) == min(niceness() + lower, 19)
+    return background
 
 
-async def test_a_thread_stays_for_the_next_work() -> None:
-    background = Background()
-    assert await background.do(threading.get_ident) == await background.do(threading.get_ident)
+@on_linux
+async def test_where_others_leave_enough_work_gets_the_time_that_nobody_wants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, niceness = priority()
+    background = await beside_others_that_leave(0.9, monkeypatch)
+    assert await background.do(priority) == (os.SCHED_IDLE, niceness)
+    assert priority() == (os.SCHED_OTHER, niceness)
 
 
-async def test_what_goes_wrong_in_the_background_is_told() -> None:
+@on_linux
+async def test_where_others_leave_little_work_has_a_share_beside_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, niceness = priority()
+    background = await beside_others_that_leave(0.6, monkeypatch)
+    assert await background.do(priority) == (os.SCHED_OTHER, niceness + 2)
+    assert priority() == (os.SCHED_OTHER, niceness)
+
+
+@on_linux
+async def test_until_it_is_known_what_others_leave_work_has_a_share() -> None:
+    assert (await Background().do(priority))[0] == os.SCHED_OTHER
+
+
+@on_linux
+async def test_where_no_priority_can_be_set_the_work_is_done_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuses(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuses)
+    assert (await IdleThread().do(priority))[1] == priority()[1] + 2
+    monkeypatch.setattr(os, "setpriority", refuses)
+    assert await IdleThread().do(priority) == priority()
+    assert await Background().do(priority) == priority()
+
+
+@on_linux
+async def test_the_event_loop_sleeps_for_work_that_gets_too_little_of_the_cpu(
+    slept: list[float],
+) -> None:
+    await IdleThread().do(lambda: threading.Event().wait(0.05))
+    assert len(slept) > 10
+    assert max(slept) <= 0.0002
+
+
+@on_linux
+async def test_the_event_loop_does_not_sleep_for_work_that_has_a_cpu(
+    slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic())
+    await IdleThread().do(lambda: threading.Event().wait(0.05))
+    assert slept == []
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long the event loop slept, each time."""
+    sleeps: list[float] = []
+    monkeypatch.setattr(time, "sleep", sleeps.append)
+    return sleeps
+
+
+@pytest.mark.parametrize("thread", [Background, IdleThread])
+async def test_a_thread_stays_for_the_next_work(
+    thread: Callable[[], Background | IdleThread],
+) -> None:
+    it = thread()
+    assert await it.do(threading.get_ident) == await it.do(threading.get_ident)
+
+
+@pytest.mark.parametrize("thread", [Background, IdleThread])
+async def test_what_goes_wrong_in_the_background_is_told(
+    thread: Callable[[], Background | IdleThread],
+) -> None:
     with pytest.raises(ZeroDivisionError):
-        await Background().do(lambda: 1 // 0)
+        await thread().do(lambda: 1 // 0)
 
 
-def test_usage_is_that_of_late() -> None:
-    usage = CpuUsage(100, 5)
-    assert usage.share == 0
-    usage.observe(101, 5.5)
-    assert usage.share == 0.5
-    usage.observe(103, 7.5)
-    assert usage.share == 1
+def test_what_others_leave_is_what_idles_and_what_is_used_here() -> None:
+    time_of_cpus = CpuTime(at=100, used=5, idled=50)
+    assert time_of_cpus.left == 0
+    time_of_cpus.observe(at=101, used=5.5, idled=50.25)
+    assert time_of_cpus.left == 0.75
+    time_of_cpus.observe(at=103, used=5.5, idled=54.25)
+    assert time_of_cpus.left == 2
 
 
-def test_what_was_used_in_a_moment_says_nothing_but_is_not_forgotten() -> None:
-    usage = CpuUsage(0, 0)
-    usage.observe(1, 0.5)
-    usage.observe(1.001, 0.501)
-    assert usage.share == 0.5
-    usage.observe(2, 0.5)
-    assert usage.share == 0
-
-
-def test_a_thread_gets_enough_of_the_cpu_beside_a_busy_process() -> None:
-    assert niceness_beside(0.7) > niceness_beside(0.8) > 0
+def test_what_was_left_in_a_moment_says_nothing_but_is_not_forgotten() -> None:
+    time_of_cpus = CpuTime(0, 0, 0)
+    time_of_cpus.observe(1, 0.25, 0.25)
+    time_of_cpus.observe(1.001, 0.25, 0.25)
+    assert time_of_cpus.left == 0.5
+    time_of_cpus.observe(2, 0.25, 0.25)
+    assert time_of_cpus.left == 0

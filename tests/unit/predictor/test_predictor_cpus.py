@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from perennial_predictor.cpus import cpu_limit, cpu_share, memory_limit, usable_cpus
+from perennial_predictor.cpus import cpu_limit, idle_seconds, memory_limit, usable_cpus
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +34,18 @@ def test_a_thread_gets_a_whole_cpu_of_the_container_s_limit(
     assert usable_cpus(tmp_path) == cpus
 
 
-@pytest.mark.parametrize(
-    ("limit", "share"), [("max 100000", 1), ("400000 100000", 1), ("50000 100000", 0.5)]
-)
-def test_less_than_a_cpu_is_no_whole_one(limit: str, share: float, tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text(f"{limit}\n")
-    assert cpu_share(tmp_path) == share
-    assert cpu_share(tmp_path / "elsewhere") == 1
+def test_idle_time_is_that_of_all_cpus_and_none_where_it_is_not_told(tmp_path: Path) -> None:
+    uptime = tmp_path / "uptime"
+    uptime.write_text("51034.24 67077.74\n")
+    assert idle_seconds(uptime) == 67077.74
+    uptime.write_text("51034.24\n")
+    assert idle_seconds(uptime) == 0
+    assert idle_seconds(tmp_path / "elsewhere") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_the_machine_tells_its_idle_time() -> None:
+    assert idle_seconds() > 0
 
 
 def test_without_a_limit_all_cpus_count(tmp_path: Path) -> None:
