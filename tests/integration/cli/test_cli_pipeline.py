@@ -67,7 +67,7 @@ def test_bad_data_leaves_the_old_version_serving_and_says_why(running: LocalRun)
     said = running.output().rpartition("training failed: ")[2]
     file = running.data / "points.csv"
     assert said.startswith(f"file:///data/points.csv (here {file}): there is no column 'y'")
-    again = "set another value of metadata.annotations perennial.dev/train, or give spec.training."
+    again = "; repair it, then: perennial train points --local "
     assert again in said
     assert "again in" not in said, "what only the user can repair is not tried again"
     assert running.version() == version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,21 @@ def test_grpc_is_answered_where_the_file_says(tmp_path: Path, own_redis: RedisSe
         run.edit(speaking_grpc(f"127.0.0.1:{run.port}"))
         run.prints(f"spec.serving.grpcPort: {run.port} is that of --port; give another")
         assert run.version() == 1
+
+
+def test_an_edit_to_a_taken_port_changes_nothing(tmp_path: Path, own_redis: RedisServer) -> None:
+    published(RegistrySettings.of({"url": own_redis.url}), KEY, line(), **LATEST)
+    with (
+        LocalRun(tmp_path, suspended(), "--redis-url", own_redis.url) as run,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        run.serves(1)
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        run.edit(speaking_grpc(address))
+        run.prints(f"port {address.rpartition(':')[2]}: Address already in use; name another with")
+        run.prints("spec.serving.grpcPort, or free it; going on with what the file said before")
+        assert run.version() == 1
+        assert "moving from" not in run.output()
 
 
 def speaking_grpc(address: str) -> dict[str, Any]:

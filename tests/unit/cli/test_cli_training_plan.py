@@ -109,7 +109,7 @@ def test_only_what_may_pass_is_tried_again(
     assert wait_before_retry(exit_code, tries, retries) == expected
 
 
-ANNOTATION = "metadata.annotations perennial.dev/train"
+COMMAND = "perennial train points --local points.yaml"
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ ANNOTATION = "metadata.annotations perennial.dev/train"
     [
         (
             model(),
-            f"; repair it, then set another value of {ANNOTATION}, or give spec.training.schedule",
+            f"; repair it, then: {COMMAND}; or give spec.training.schedule",
         ),
         (model(schedule=MINUTELY), ""),
-        (model(suspend=True), f"; repair it, then set another value of {ANNOTATION}"),
+        (model(suspend=True), f"; repair it, then: {COMMAND}"),
         (
             model(suspend=True, schedule=MINUTELY),
-            f"; repair it, then set another value of {ANNOTATION}",
+            f"; repair it, then: {COMMAND}",
         ),
     ],
 )
 def test_a_failure_says_how_to_train_again_where_nothing_does_by_itself(
     resource: LocalModel, expected: str
 ) -> None:
-    assert how_to_run_again(trained(resource.model), "spec.training") == expected
+    assert how_to_run_again(trained(resource.model), "spec.training", COMMAND) == expected
 
 
 def promoted(asked: str | None = None, **source: Any) -> LocalModel:

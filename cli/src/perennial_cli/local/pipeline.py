@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from perennial_cli.journal import Journal
@@ -25,6 +27,7 @@ from perennial_cli.next_command import local_options
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
+from perennial_core.resource import PredictionModel
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
@@ -57,14 +60,12 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
         UserError: Resource file, option or state directory cannot be used.
         Outage: Redis does not answer.
     """
-    watched = WatchedFile(run.file, lambda local: _check(local, run), journal)
+    watched = WatchedFile(run.file, partial(_check, run), journal)
     model = watched.current.model
     _check_environment(model.key)
     state = StateDirectory(run.directory or default_directory(model.key))
     async with alone(state):
-        check_port(run.port or model.spec.serving.port)
-        if model.spec.serving.grpc_port is not None:
-            check_port(model.spec.serving.grpc_port, "change spec.serving.grpcPort, or free it")
+        _check_ports(_ports(run, model))
         journal.note(
             f"{model.key} from {run.file}; its state, trainer.log and predictor.log are in"
             f" {state.root}"
@@ -97,7 +98,7 @@ async def _run_parts(
         stack.enter_context(announced(state.running, connection, run.port))
         predictor = Predictor(watched, connection, state, run.port, journal)
         controller = Controller(watched, registry, predictor, journal, run.options)
-        training = Training(watched, registry, connection, state, run.data, journal)
+        training = Training(watched, registry, connection, state, run.data, journal, run.options)
         async with asyncio.TaskGroup() as tasks:
             for redis in own:
                 tasks.create_task(redis.follow())
@@ -118,7 +119,7 @@ async def _registry_of(
     return redis.connection, [redis]
 
 
-def _check(local: LocalModel, run: LocalRun) -> None:
+def _check(run: LocalRun, local: LocalModel, before: LocalModel | None) -> None:
     """Raise a UserError for what parses and cannot be run here."""
     check_mounts(local, run.data)
     if local.runs is not None:
@@ -131,3 +132,21 @@ def _check(local: LocalModel, run: LocalRun) -> None:
             f"spec.promotion.from: {source.key} is not in a Redis of one's own; name the Redis that"
             " has it with --redis-url, or in spec.promotion.from.registrySecret"
         )
+    if before is not None:
+        _check_ports(_ports(run, local.model), besides=_ports(run, before.model))
+
+
+def _ports(run: LocalRun, model: PredictionModel) -> dict[int, str]:
+    """Return the ports of the predictor, each with what names it."""
+    serving = model.spec.serving
+    ports = {run.port or serving.port: "--port" if run.port else "--port or spec.serving.port"}
+    if serving.grpc_port is not None:
+        ports[serving.grpc_port] = "spec.serving.grpcPort"
+    return ports
+
+
+def _check_ports(ports: Mapping[int, str], besides: Container[int] = ()) -> None:
+    """Raise a UserError when something else has one of the ports, besides those that are ours."""
+    for port, field in ports.items():
+        if port not in besides:
+            check_port(port, f"name another with {field}, or free it")

@@ -165,7 +165,7 @@ def _ask(port: int) -> Readiness:
         connection.close()
 
 
-def check_port(port: int, remedy: str = "name another with --port, or free it") -> None:
+def check_port(port: int, remedy: str) -> None:
     """Raise a UserError when something else has the port.
 
     Args:

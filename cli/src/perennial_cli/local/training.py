@@ -27,6 +27,7 @@ from perennial_cli.local.training_plan import (
     wait_before_retry,
 )
 from perennial_cli.local.watched_file import WatchedFile
+from perennial_cli.next_command import next_command
 from perennial_core.errors import UserError
 from perennial_core.order import Order, order_for
 from perennial_core.promotion import Offered, Withheld, offer
@@ -79,6 +80,7 @@ class Training:
         state: Where order and log are.
         data: The directory that stands for the data volume, if ``--data`` names one.
         journal: Where runs are told.
+        options: Those by which commands find the model.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Training:
         state: StateDirectory,
         data: Path | None,
         journal: Journal,
+        options: tuple[str, ...],
     ) -> None:
         self._watched = watched
         self._changed = watched.subscribe()
@@ -97,6 +100,7 @@ class Training:
         self._state = state
         self._data = data
         self._journal = journal
+        self._options = options
         self._withheld: str | None = None
 
     async def follow(self) -> NoReturn:
@@ -237,9 +241,7 @@ class Training:
 
     async def _fail(self, run: _Begun, why: str) -> None:
         """Tell that a run failed, and record it where it could not do so itself."""
-        now = self._watched.current
-        again = how_to_run_again(now.runs, now.model.spec.runs_field) if now.runs else ""
-        self._journal.failed(f"{_kind(run.local)} failed: {why}{again}")
+        self._journal.failed(f"{_kind(run.local)} failed: {why}{self._again()}")
         if await patiently(lambda: self._record(run)) is None:
             record = Run(
                 run_id=run.run_id,
@@ -250,6 +252,11 @@ class Training:
                 training_spec_hash=run.order.runs.content_hash(),
             )
             await patiently(lambda: self._registry.record_run(run.local.model.key, record))
+
+    def _again(self) -> str:
+        now = self._watched.current
+        command = next_command("train", now.model.key.name, *self._options)
+        return how_to_run_again(now.runs, now.model.spec.runs_field, command) if now.runs else ""
 
     async def _record(self, run: _Begun) -> Run | None:
         runs = await self._registry.runs(run.local.model.key)

@@ -91,12 +91,18 @@ def asked(model: PredictionModel) -> str | None:
     return model.metadata.annotations.get(TRAIN_ANNOTATION)
 
 
-def how_to_run_again(runs: RunSpec, field: str) -> str:
-    """Return what a person has to do for another run; nothing where the schedule starts one."""
+def how_to_run_again(runs: RunSpec, field: str, command: str) -> str:
+    """Return what a person has to do for another run; nothing where the schedule starts one.
+
+    Args:
+        runs: What the resource says of runs.
+        field: The path of it.
+        command: Starts a run.
+    """
     if runs.schedule is not None and not runs.suspend:
         return ""
-    ask = f"; repair it, then set another value of metadata.annotations {TRAIN_ANNOTATION}"
-    return ask if runs.suspend else f"{ask}, or give {field}.schedule"
+    ask = f"; repair it, then: {command}"
+    return ask if runs.suspend else f"{ask}; or give {field}.schedule"
 
 
 def wait_before_retry(exit_code: int, tries: int, retries: int) -> float | None:

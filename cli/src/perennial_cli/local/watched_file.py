@@ -21,21 +21,24 @@ class WatchedFile:
 
     Args:
         file: The resource file.
-        check: Raises a UserError for what the pipeline cannot run.
+        check: Raises a UserError for what the pipeline cannot run. It is given what the file says, and
+            what it said before; None at first.
         journal: Where edits are told.
 
     Raises:
         UserError: The file is wrong from the start.
     """
 
-    def __init__(self, file: Path, check: Callable[[LocalModel], None], journal: Journal) -> None:
+    def __init__(
+        self, file: Path, check: Callable[[LocalModel, LocalModel | None], None], journal: Journal
+    ) -> None:
         self._file = file
         self._check = check
         self._journal = journal
         self._changed: list[asyncio.Event] = []
         self._stamp = self._look()
         self.current = read_resource_file(file)
-        check(self.current)
+        check(self.current, None)
 
     def subscribe(self) -> asyncio.Event:
         """Return an event that is set at each change; its owner clears it."""
@@ -57,7 +60,7 @@ class WatchedFile:
         try:
             fresh = read_resource_file(self._file)
             self._check_is_same_model(fresh)
-            self._check(fresh)
+            self._check(fresh, self.current)
         except UserError as error:
             self._journal.failed(f"{error}; going on with what the file said before")
             return
