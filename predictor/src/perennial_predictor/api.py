@@ -69,13 +69,18 @@ class PredictorApi(FastAPI):
 async def _as_problem(request: Request, error: Exception) -> Response:
     """Answer what the routing refuses (no such path, wrong method) with a problem document."""
     assert isinstance(error, HTTPException)
-    path = request.url.path
-    detail = f"{error.detail}: {request.method} {path}"
-    if is_of_protocol(path) and error.status_code == HTTPStatus.NOT_FOUND:
-        detail += f"; the model here is {request.app.key.name!r}"
+    detail = f"{error.detail}: {request.method} {request.url.path}; {_remedy(request, error)}"
     headers = [(n.lower().encode(), v.encode()) for n, v in (error.headers or {}).items()]
     problem = problems.of_status(error.status_code, detail, headers)
     return _response(error_answer(problem, request.scope))
+
+
+def _remedy(request: Request, error: HTTPException) -> str:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"this path takes {(error.headers or {})['Allow']}"
+    if is_of_protocol(request.url.path):
+        return f"the model here is {request.app.key.name!r}"
+    return "/docs shows the paths that there are"
 
 
 # A docstring would stand in the document.

@@ -326,12 +326,12 @@ def test_only_plain_json_is_read(
 
 
 def test_paths_and_methods_that_are_not_there_get_problem_documents(client: httpx.Client) -> None:
-    assert "/nowhere" in problem(client.get("/nowhere"), 404)
+    assert "/nowhere; /docs shows the paths" in problem(client.get("/nowhere"), 404)
     assert "/predict/" in problem(client.post("/predict/", json={"instances": [1]}), 404)
     for path in ("/docs/", "/healthz/", "/openapi.json/"):
         assert path in problem(client.get(path), 404)
     answer = client.get("/predict")
-    assert "GET /predict" in problem(answer, 405)
+    assert "GET /predict; this path takes POST" in problem(answer, 405)
     assert answer.headers["allow"] == "POST"
 
 

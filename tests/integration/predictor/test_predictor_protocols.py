@@ -180,8 +180,8 @@ def test_health_and_server(client: httpx.Client) -> None:
     assert client.get("/v2/models/plane/versions/1/ready").json()["ready"]
     error(client.get("/v2/models/plane/versions/3/ready"), 404)
     assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
-    error(client.get("/v2/nothing"), 404)
-    error(client.get("/v2/models/plane/infer"), 405)
+    assert "the model here is 'plane'" in error(client.get("/v2/nothing"), 404)
+    assert "this path takes POST" in error(client.get("/v2/models/plane/infer"), 405)
 
 
 def test_columns_of_every_type_predict_as_json_and_as_bytes(mixture: httpx.Client) -> None:

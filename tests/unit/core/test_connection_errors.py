@@ -78,7 +78,7 @@ async def test_a_connection_that_fails_is_an_outage(error: Exception) -> None:
         ("WRONGPASS invalid username-password pair", "check the registry Secret's url and"),
         ("NOAUTH Authentication required.", "check the registry Secret's url and password"),
         ("ERR invalid password", "check the registry Secret's url and password"),
-        ("NOPERM this user has no permissions", "check the registry Secret's url and password"),
+        ("NOPERM this user has no permissions", "let its ACL do so"),
         ("OOM command not allowed", "raise its maxmemory or lower spec.rollout.historyLimit"),
         (IN_SCRIPT.format("OOM command not allowed"), "raise its maxmemory or lower"),
         ("MOVED 3999 10.0.0.1:6381", "cluster mode disabled"),

@@ -21,7 +21,7 @@ class WatchedFile:
 
     Args:
         file: The resource file.
-        check: Raises a UserError for what the pipeline cannot run. It is given what the file says, and
+        check: Raises a UserError for what the pipeline cannot run, given what the file says and
             what it said before; None at first.
         journal: Where edits are told.
 

@@ -116,7 +116,12 @@ def _cancellations() -> int:
 
 def _translated(error: exceptions.RedisError | OSError) -> RegistryRefused | RegistryUnavailable:
     code = _code(error)
-    if isinstance(error, exceptions.AuthenticationError) or code == "NOPERM":
+    if code == "NOPERM":
+        return RegistryRefused(
+            f"Redis does not permit it to the user of the registry Secret's url: {error}; let its"
+            " ACL do so"
+        )
+    if isinstance(error, exceptions.AuthenticationError):
         return RegistryRefused(
             f"Redis refuses the credentials: {error}; check the registry Secret's url and password"
         )
