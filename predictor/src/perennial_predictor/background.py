@@ -23,6 +23,9 @@ _NICENESS = 2
 in turns of some 4 ms, for which they wait."""
 _EVERY, _TURN = 0.001, 0.0002
 """Seconds; in so many of the first the work gets the second at least, while requests wait."""
+_PATIENCE, _LEAST = 0.2, 0.01
+"""Seconds: work that got less than the second in each of the first is starved by other processes,
+for the turns alone are twice as much."""
 _SHORTEST_SPAN = 0.1
 """In seconds; what was used in less says little."""
 
@@ -44,11 +47,41 @@ class Background:
         """Note what others leave of the CPUs; to be called about once a second."""
         self._cpu_time.observe(time.monotonic(), time.process_time(), idle_seconds())
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what the work returns."""
-        if self._cpu_time.left >= _ENOUGH:
-            return await self._idle.do(work)
+    async def do(self, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Return what the work returns, which holds the interpreter for short times only.
+
+        Args:
+            work: What is to be done.
+            repeatable: It may be begun once more when others take the CPU from it.
+        """
+        if self._cpu_time.left < _ENOUGH:
+            return await self.do_with_a_share(work)
+        try:
+            return await self._idle.do(work, repeatable=repeatable)
+        except Starved:
+            return await self.do_with_a_share(work)
+
+    async def do_with_a_share(self, work: Callable[[], T]) -> T:
+        """Return what the work returns; it may hold the interpreter, for it is not starved."""
         return await asyncio.get_running_loop().run_in_executor(self._low, work)
+
+
+class Starved(Exception):
+    """Other processes took the CPU from work that may be begun once more; it goes on, unseen."""
+
+
+class _Watch:
+    """Looks now and then whether work gets the CPU, from times and what it used, in seconds."""
+
+    def __init__(self, at: float, used: float) -> None:
+        self._at, self._used = at, used
+
+    def finds_it_starved(self, at: float, used: float) -> bool:
+        if at - self._at < _PATIENCE:
+            return False
+        got = used - self._used
+        self._at, self._used = at, used
+        return got < _LEAST
 
 
 class IdleThread:
@@ -63,14 +96,21 @@ class IdleThread:
         self._executor = ThreadPoolExecutor(1, "idle", self._begin)
         self._clock: int | None = None
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what the work returns, and meanwhile stop the event loop for it if need be."""
+    async def do(self, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Return what the work returns, and meanwhile stop the event loop for it if need be.
+
+        Raises:
+            Starved: The work is repeatable, and got nearly no time.
+        """
         done = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        watch = _Watch(time.monotonic(), self._used())
         while not done.done():
             used = self._used()
             await asyncio.wait({done}, timeout=_EVERY)
             if not done.done():
                 self._give_turn(used)
+                if repeatable and watch.finds_it_starved(time.monotonic(), self._used()):
+                    raise Starved
         return done.result()
 
     def _give_turn(self, used: float) -> None:

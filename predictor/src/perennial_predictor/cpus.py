@@ -36,11 +36,16 @@ def cpu_limit(cgroup: Path = _CGROUP) -> int | None:
     return None if quota is None else int(quota)
 
 
-def idle_seconds(uptime: Path = Path("/proc/uptime")) -> float:
-    """Return for how long the machine's CPUs, all together, have idled; 0 where it is not told."""
-    with suppress(OSError, ValueError):
-        _, idled = map(float, _read(uptime))
-        return idled
+def idle_seconds(stat: Path = Path("/proc/stat")) -> float:
+    """Return for how long the CPUs that this process may run on have idled, all together.
+
+    0 where it is not told.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        rows = [row.split() for row in stat.read_text().splitlines() if row.startswith("cpu")]
+        own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        ticks = sum(int(idle) for row in rows if row[0] in own for idle in row[4:6])
+        return ticks / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from perennial_core.errors import Outage, PerennialError, UserError
 from perennial_core.identity import Version
-from perennial_core.manifest import Manifest
+from perennial_core.manifest import ArtifactFormat, Manifest
 from perennial_core.settings import PredictorSettings
 from perennial_predictor.background import Background
 from perennial_predictor.cost import Cost
@@ -149,8 +149,7 @@ class Follower:
             _log.warning("copy not usable", error=str(failure))
 
     async def _swap_to(self, stored: StoredVersion) -> None:
-        loading = partial(_load, stored, self._settings, self._threads_for)
-        served = await self._beside_requests(loading)
+        served = await self._load(stored)
         swaps = self.current is not None
         if not swaps:
             settle()
@@ -166,15 +165,25 @@ class Follower:
             load_seconds=round(served.load_seconds, 3),
         )
 
+    async def _load(self, stored: StoredVersion) -> ServedVersion:
+        loading = partial(_load, stored, self._settings, self._threads_for)
+        if not self._gives_way:
+            return await asyncio.to_thread(loading)
+        if stored.manifest.format is ArtifactFormat.ONNX:
+            return await self._background.do(loading, repeatable=True)
+        return await self._background.do_with_a_share(loading)
+
     async def _beside_requests(self, work: Callable[[], T]) -> T:
-        """Do work in a thread; in one that gives way to requests, once a version answers them.
+        return await (self._background.do(work) if self._gives_way else asyncio.to_thread(work))
+
+    @property
+    def _gives_way(self) -> bool:
+        """Whether work gives way to requests: so once a version answers them.
 
         Not so where a prediction uses several threads: they are started as their model is loaded,
         and would give way for good.
         """
-        if self.current is not None and self._settings.threads == 1:
-            return await self._background.do(work)
-        return await asyncio.to_thread(work)
+        return self.current is not None and self._settings.threads == 1
 
     def _report(self, problem: str | None) -> None:
         """Remember the problem, and log it when it is another than before."""

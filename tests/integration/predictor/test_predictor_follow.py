@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_models import line, mixed, publish
+from served_models import FittedModel, line, mixed, publish, without_onnx
 from serving import approve_and_serve, serve_unchecked
 
 from perennial_cli.local.redis_server import RedisServer
@@ -188,11 +188,10 @@ async def test_a_follower_ends_when_told_to_even_as_a_hint_arrives(
 async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_threads_of_its_own(
     registry: Registry, key: ModelKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    niceness: dict[str, int] = {}
+    gave_way: dict[str, bool] = {}
 
     def noted(what: str, stored: StoredVersion) -> None:
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        niceness[f"{what} {stored.manifest.version}"] = own
+        gave_way[f"{what} {stored.manifest.version}"] = gives_way()
 
     def noted_load(stored: StoredVersion, *given: Any) -> ServedVersion:
         noted("load", stored)
@@ -201,9 +200,9 @@ async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_thr
     monkeypatch.setattr("perennial_predictor.follow.load", noted_load)
 
     def noted_trim() -> None:
-        trims.append(os.getpriority(os.PRIO_PROCESS, 0))
+        trims.append(gives_way())
 
-    trims: list[int] = []
+    trims: list[bool] = []
     monkeypatch.setattr("perennial_predictor.follow.return_freed", noted_trim)
     monkeypatch.setattr(VersionCache, "write", lambda _, stored: noted("keep", stored))
     await publish(registry, key, line(1))
@@ -213,38 +212,50 @@ async def test_what_answers_comes_before_what_is_loaded_unless_the_model_has_thr
         async with asyncio.timeout(30):
             while len(trims) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-    normal = os.getpriority(os.PRIO_PROCESS, 0)
-    assert niceness["load 1"] == normal
-    assert (niceness["load 2"] > normal) is (threads == 1)
-    assert (niceness["keep 2"] > normal) is (threads == 1)
+    assert not gave_way["load 1"]
+    assert gave_way["load 2"] is gave_way["keep 2"] is (threads == 1)
     before, *others = trims
-    assert before == normal
-    assert {niceness > normal for niceness in others} == {threads == 1}
+    assert not before
+    assert set(others) == {threads == 1}
+
+
+def gives_way() -> bool:
+    """Return whether the thread that calls has a lower priority than the process."""
+    is_nicer = os.getpriority(os.PRIO_PROCESS, 0) > os.getpriority(os.PRIO_PROCESS, os.getpid())
+    return is_nicer or os.sched_getscheduler(0) == os.SCHED_IDLE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-@pytest.mark.parametrize(("used", "lower"), [(0.1, 19), (0.9, 2)])
-async def test_a_follower_sees_how_busy_its_process_is(
+@pytest.mark.parametrize(
+    ("left", "make", "policy"),
+    [
+        (0.9, line, "SCHED_IDLE"),
+        (0.5, line, "SCHED_OTHER"),
+        (0.9, without_onnx, "SCHED_OTHER"),
+    ],
+)
+async def test_a_follower_sees_what_others_leave_of_the_cpus(
     registry: Registry,
     key: ModelKey,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    used: float,
-    lower: int,
+    left: float,
+    make: Callable[[], FittedModel],
+    policy: str,
 ) -> None:
-    niceness: list[int] = []
+    policies: list[int] = []
 
     def noted(*given: Any) -> ServedVersion:
-        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+        policies.append(os.sched_getscheduler(0))
         return load(*given)
 
     module = "perennial_predictor.background"
-    monkeypatch.setattr(f"{module}.process_time", lambda: used * time.monotonic())
+    monkeypatch.setattr(f"{module}.idle_seconds", lambda: left * time.monotonic())
     monkeypatch.setattr("perennial_predictor.follow.load", noted)
     await publish(registry, key, line(1))
     async with following(registry, key, tmp_path) as follower:
         await serves(follower, 1)
-        await asyncio.sleep(0.2)
-        await publish(registry, key, line(2))
+        await asyncio.sleep(1.5)
+        await publish(registry, key, make())
         await serves(follower, 2)
-    assert niceness[-1] == min(os.getpriority(os.PRIO_PROCESS, 0) + lower, 19)
+    assert policies[-1] == getattr(os, policy)

@@ -78,7 +78,10 @@ async def test_where_no_priority_can_be_set_the_work_is_done_all_the_same(
 async def test_the_event_loop_sleeps_for_work_that_gets_too_little_of_the_cpu(
     slept: list[float],
 ) -> None:
-    await IdleThread().do(lambda: threading.Event().wait(0.05))
+    thread = IdleThread()
+    await thread.do(uses_the_cpu)
+    slept.clear()
+    await thread.do(lambda: threading.Event().wait(0.05))
     assert len(slept) > 10
     assert max(slept) <= 0.0002
 
@@ -90,6 +93,56 @@ async def test_the_event_loop_does_not_sleep_for_work_that_has_a_cpu(
     monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic())
     await IdleThread().do(lambda: threading.Event().wait(0.05))
     assert slept == []
+
+
+@on_linux
+async def test_work_that_others_starve_is_begun_once_more_with_a_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    background = await beside_others_that_leave(0.9, monkeypatch)
+    tries: list[int] = []
+    ended = threading.Event()
+
+    def work() -> int:
+        tries.append(os.sched_getscheduler(0))
+        if len(tries) == 1:
+            ended.wait(30)
+        return len(tries)
+
+    assert await background.do(work, repeatable=True) == 2
+    assert tries == [os.SCHED_IDLE, os.SCHED_OTHER]
+    ended.set()
+
+
+@on_linux
+@pytest.mark.parametrize("repeatable", [True, False])
+async def test_work_that_gets_its_time_or_that_cannot_be_repeated_is_done_once(
+    repeatable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    background = await beside_others_that_leave(0.9, monkeypatch)
+    tries: list[int] = []
+    if repeatable:
+        monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic())
+
+    def work() -> None:
+        tries.append(1)
+        threading.Event().wait(0.5)
+
+    await background.do(work, repeatable=repeatable)
+    assert tries == [1]
+
+
+@on_linux
+async def test_work_that_holds_the_interpreter_has_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    background = await beside_others_that_leave(0.9, monkeypatch)
+    assert (await background.do_with_a_share(priority))[0] == os.SCHED_OTHER
+
+
+def uses_the_cpu() -> None:
+    """Use ten milliseconds of it."""
+    begun = time.thread_time()
+    while time.thread_time() - begun < 0.01:
+        pass
 
 
 @pytest.fixture

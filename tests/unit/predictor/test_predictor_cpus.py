@@ -34,12 +34,28 @@ def test_a_thread_gets_a_whole_cpu_of_the_container_s_limit(
     assert usable_cpus(tmp_path) == cpus
 
 
-def test_idle_time_is_that_of_all_cpus_and_none_where_it_is_not_told(tmp_path: Path) -> None:
-    uptime = tmp_path / "uptime"
-    uptime.write_text("51034.24 67077.74\n")
-    assert idle_seconds(uptime) == 67077.74
-    uptime.write_text("51034.24\n")
-    assert idle_seconds(uptime) == 0
+STAT = """cpu  9 9 9 9999 99 9 9
+cpu0 9 9 9 100 20 9 9
+cpu1 9 9 9 3000 400 9 9
+cpu10 9 9 9 50000 6000 9 9
+btime 1764200000
+"""
+
+
+def test_idle_time_is_that_of_the_cpus_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stat").write_text(STAT)
+    monkeypatch.setattr(os, "sysconf", {"SC_CLK_TCK": 100}.__getitem__)
+    assert idle_seconds(tmp_path / "stat") == 35.2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1})
+    assert idle_seconds(tmp_path / "stat") == 34
+
+
+@pytest.mark.parametrize("text", ["cpu0 9 9 9\ncpu1\n", "cpu0 1 1 1 x 1\n", ""])
+def test_there_is_no_idle_time_where_it_is_not_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text(text)
+    assert idle_seconds(tmp_path / "stat") == 0
     assert idle_seconds(tmp_path / "elsewhere") == 0
 
 

@@ -139,7 +139,7 @@ def _check(run: LocalRun, local: LocalModel, before: LocalModel | None) -> None:
 def _ports(run: LocalRun, model: PredictionModel) -> dict[int, str]:
     """Return the ports of the predictor, each with what names it."""
     serving = model.spec.serving
-    ports = {run.port or serving.port: "--port" if run.port else "--port or spec.serving.port"}
+    ports = {run.port or serving.port: "--port" if run.port else "spec.serving.port or --port"}
     if serving.grpc_port is not None:
         ports[serving.grpc_port] = "spec.serving.grpcPort"
     return ports
