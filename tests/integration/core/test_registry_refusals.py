@@ -94,7 +94,7 @@ async def test_a_user_without_the_right_to_a_key_is_refused_with_what_to_do(
     url = own_redis.url.replace("://", "://u:p@")
     async with Registry.from_settings(RegistrySettings.of({"url": url})) as registry:
         for step in (registry.latest(KEY), publish(registry, b"artifact"), registry.serving(KEY)):
-            with pytest.raises(RegistryRefused, match="check the registry Secret's url and"):
+            with pytest.raises(RegistryRefused, match="let its ACL do so"):
                 await step
 
 
