@@ -54,12 +54,10 @@ class Background:
             work: What is to be done.
             repeatable: It may be begun once more when others take the CPU from it.
         """
-        if self._cpu_time.left < _ENOUGH:
-            return await self.do_with_a_share(work)
-        try:
-            return await self._idle.do(work, repeatable=repeatable)
-        except Starved:
-            return await self.do_with_a_share(work)
+        if self._cpu_time.left >= _ENOUGH:
+            with suppress(Starved):
+                return await self._idle.do(work, repeatable=repeatable)
+        return await self.do_with_a_share(work)
 
     async def do_with_a_share(self, work: Callable[[], T]) -> T:
         """Return what the work returns; it may hold the interpreter, for it is not starved."""
@@ -110,6 +108,7 @@ class IdleThread:
             if not done.done():
                 self._give_turn(used)
                 if repeatable and watch.finds_it_starved(time.monotonic(), self._used()):
+                    done.cancel()  # what comes of it, an error too, is not wanted any more
                     raise Starved
         return done.result()
 
@@ -133,7 +132,7 @@ class CpuTime:
     """What others left of the CPUs of late, in seconds of CPU in a second.
 
     It is known from times, the seconds of CPU that this process had used until then, and those that
-    all CPUs together had idled.
+    its CPUs together had idled; NaN where that is not told.
     """
 
     def __init__(self, at: float, used: float, idled: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from math import nan
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -39,14 +40,14 @@ def cpu_limit(cgroup: Path = _CGROUP) -> int | None:
 def idle_seconds(stat: Path = Path("/proc/stat")) -> float:
     """Return for how long the CPUs that this process may run on have idled, all together.
 
-    0 where it is not told.
+    NaN where it is not told.
     """
-    with suppress(OSError, ValueError, IndexError):
+    with suppress(OSError, ValueError):
         rows = [row.split() for row in stat.read_text().splitlines() if row.startswith("cpu")]
         own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         ticks = sum(int(idle) for row in rows if row[0] in own for idle in row[4:6])
         return ticks / os.sysconf("SC_CLK_TCK")
-    return 0.0
+    return nan
 
 
 def _cpu_quota(cgroup: Path) -> float | None:

@@ -251,6 +251,7 @@ async def test_a_follower_sees_what_others_leave_of_the_cpus(
 
     module = "perennial_predictor.background"
     monkeypatch.setattr(f"{module}.idle_seconds", lambda: left * time.monotonic())
+    monkeypatch.setattr(f"{module}._PATIENCE", 60)  # else a busy machine would have it begun anew
     monkeypatch.setattr("perennial_predictor.follow.load", noted)
     await publish(registry, key, line(1))
     async with following(registry, key, tmp_path) as follower:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from math import nan
 
 import pytest
 
@@ -103,15 +105,35 @@ async def test_work_that_others_starve_is_begun_once_more_with_a_share(
     tries: list[int] = []
     ended = threading.Event()
 
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+
     def work() -> int:
         tries.append(os.sched_getscheduler(0))
         if len(tries) == 1:
             ended.wait(30)
+            raise ValueError
         return len(tries)
 
     assert await background.do(work, repeatable=True) == 2
     assert tries == [os.SCHED_IDLE, os.SCHED_OTHER]
     ended.set()
+    await background.do(priority)  # by the same thread, so that it is done with the first
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unseen == []
+
+
+@on_linux
+async def test_where_idle_time_is_not_told_work_has_a_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"{MODULE}.idle_seconds", lambda: nan)
+    monkeypatch.setattr(time, "process_time", time.monotonic)
+    background = Background()
+    await asyncio.sleep(0.2)
+    background.observe()
+    assert (await background.do(priority))[0] == os.SCHED_OTHER
 
 
 @on_linux
