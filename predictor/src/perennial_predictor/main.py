@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     contextmanager,
     nullcontext,
 )
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -41,7 +42,22 @@ def main() -> None:
         logging.getLogger().setLevel(settings.log_level)
         source = opened_source(settings)
         with listening_socket(settings.host, settings.port) as listener:
-            uvloop.run(_serve(settings, source, listener))
+            run_to_end(_serve(settings, source, listener))
+
+
+def run_to_end(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve, and then end the process with code 0, without its threads.
+
+    One may be loading a version that nobody will ask, or reading from a disk that hangs.
+    """
+
+    async def serve() -> None:
+        await serving
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    uvloop.run(serve())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from predictor_process import PredictorProcess, run_with
 from served_models import line, published
 
+from perennial_core.bundle import MANIFEST
 from perennial_core.identity import ModelKey
 from perennial_core.settings import RegistrySettings
 
@@ -93,6 +95,19 @@ def test_a_drain_closes_idle_connections_at_its_end(
     ):
         process.terminate()
         assert idle.recv(1) == b""
+        assert process.exit_code() == 0
+
+
+def test_the_end_waits_for_no_thread(
+    registry_settings: RegistrySettings, key: ModelKey, tmp_path: Path
+) -> None:
+    process = PredictorProcess(tmp_path, registry_settings, model=str(key), drain_min_seconds=0)
+    copy = process.cache / key.namespace / key.name / MANIFEST
+    copy.parent.mkdir(parents=True)
+    os.mkfifo(copy)  # like a disk that hangs: who reads it waits until somebody writes
+    with process:
+        process.answers().client.close()
+        process.terminate()
         assert process.exit_code() == 0
 
 

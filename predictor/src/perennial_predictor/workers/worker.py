@@ -12,11 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
-import uvloop
-
 from perennial_core.settings import PredictorSettings, from_environment
 from perennial_predictor.assembly import assemble
-from perennial_predictor.main import answer_by_grpc, ended, opened_source, starting
+from perennial_predictor.main import answer_by_grpc, ended, opened_source, run_to_end, starting
 from perennial_predictor.serve import DrainingServer
 from perennial_predictor.source import VersionSource
 from perennial_predictor.workers.crew import address_of
@@ -38,7 +36,7 @@ def main(descriptor: str, directory: str, number: str, workers: str) -> None:
         settings = from_environment(PredictorSettings)
         logging.getLogger().setLevel(settings.log_level)
         place = Path(directory), int(number), int(workers)
-        uvloop.run(_serve(settings, opened_source(settings), listener, *place))
+        run_to_end(_serve(settings, opened_source(settings), listener, *place))
 
 
 async def _serve(
