@@ -43,9 +43,13 @@ class Background:
         self._low = ThreadPoolExecutor(1, "background", _give_way)
         self._cpu_time = CpuTime(time.monotonic(), time.process_time(), idle_seconds())
 
-    def observe(self) -> None:
-        """Note what others leave of the CPUs; to be called about once a second."""
-        self._cpu_time.observe(time.monotonic(), time.process_time(), idle_seconds())
+    async def observe(self) -> None:
+        """Note what others leave of the CPUs; to be called about once a second.
+
+        It is asked in a thread: the more CPUs a machine has, the longer it takes to tell.
+        """
+        idled = await asyncio.to_thread(idle_seconds)
+        self._cpu_time.observe(time.monotonic(), time.process_time(), idled)
 
     async def do(self, work: Callable[[], T], *, repeatable: bool = False) -> T:
         """Return what the work returns, which holds the interpreter for short times only.

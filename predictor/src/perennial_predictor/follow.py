@@ -109,7 +109,7 @@ class Follower:
 
     async def _catch_up(self) -> bool:
         """Try to serve what should serve, and return whether it does."""
-        self._background.observe()
+        await self._background.observe()
         before = self._manifest
         failure = await _failure_of(self._serve_target())
         self._outages = self._outages + 1 if isinstance(failure, Outage) else 0

@@ -33,7 +33,7 @@ async def beside_others_that_leave(left: float, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "process_time", lambda: 0.0)
     background = Background()
     await asyncio.sleep(0.2)
-    background.observe()
+    await background.observe()
     return background
 
 
@@ -132,8 +132,22 @@ async def test_where_idle_time_is_not_told_work_has_a_share(
     monkeypatch.setattr(time, "process_time", time.monotonic)
     background = Background()
     await asyncio.sleep(0.2)
-    background.observe()
+    await background.observe()
     assert (await background.do(priority))[0] == os.SCHED_OTHER
+
+
+async def test_idle_time_is_asked_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    background = Background()
+    askers: list[threading.Thread] = []
+
+    def asked() -> float:
+        askers.append(threading.current_thread())
+        return 0.0
+
+    monkeypatch.setattr(f"{MODULE}.idle_seconds", asked)
+    await background.observe()
+    assert len(askers) == 1
+    assert askers[0] is not threading.current_thread()
 
 
 @on_linux
