@@ -55,9 +55,16 @@ class LocalRun(AbstractContextManager["LocalRun"]):
         directory: For resource file, data, state and output.
         model: The resource.
         arguments: Further ones of the command line.
+        port_in_file: Whether the resource says the port, and not ``--port``.
     """
 
-    def __init__(self, directory: Path, model: Mapping[str, Any], *arguments: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        model: Mapping[str, Any],
+        *arguments: str,
+        port_in_file: bool = False,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port = free_port()
@@ -66,6 +73,7 @@ class LocalRun(AbstractContextManager["LocalRun"]):
         self.state = directory / "state"
         self._output = directory / "output.txt"
         self._arguments = arguments
+        self._port_in_file = port_in_file
         self.edit(model)
 
     def edit(self, model: Mapping[str, Any] | str) -> None:
@@ -87,9 +95,10 @@ class LocalRun(AbstractContextManager["LocalRun"]):
         return self
 
     def command(self) -> list[str]:
+        port = () if self._port_in_file else ("--port", str(self.port))
         return [
             *(sys.executable, "-m", "perennial_cli", "run", str(self.directory / "model.yaml")),
-            *("--port", str(self.port), "--data", str(self.data), "--directory", str(self.state)),
+            *(*port, "--data", str(self.data), "--directory", str(self.state)),
             *self._arguments,
         ]
 

@@ -95,8 +95,8 @@ async def _run_parts(
         connection, own = await _registry_of(run, state, journal, stack)
         registry = await stack.enter_async_context(Registry.from_settings(connection))
         await registry.ping()
-        stack.enter_context(announced(state.running, connection, run.port))
-        predictor = Predictor(watched, connection, state, run.port, journal)
+        announce = stack.enter_context(announced(state.running, connection))
+        predictor = Predictor(watched, connection, state, run.port, journal, announce)
         controller = Controller(watched, registry, predictor, journal, run.options)
         training = Training(watched, registry, connection, state, run.data, journal, run.options)
         async with asyncio.TaskGroup() as tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -62,6 +63,7 @@ class Predictor:
         state: Where cache and log are.
         port: The port of ``--port``; by default the resource's.
         journal: Where crashes are told.
+        announce: Tells the commands beside the run on which port it answers.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Predictor:
         state: StateDirectory,
         port: int | None,
         journal: Journal,
+        announce: Callable[[int], None],
     ) -> None:
         self._watched = watched
         self._changed = watched.subscribe()
@@ -78,6 +81,7 @@ class Predictor:
         self._state = state
         self._given_port = port
         self._journal = journal
+        self._announce = announce
         self.starts = 0
         """How often the process was started."""
 
@@ -97,6 +101,7 @@ class Predictor:
         while True:
             ports = self._ports
             self.starts += 1
+            self._announce(ports.http)
             async with module_process(
                 "perennial_predictor",
                 settings=self._settings(ports),
