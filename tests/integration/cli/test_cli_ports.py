@@ -10,9 +10,10 @@ import command
 import pytest
 from builders import spec_hash
 from local_run import LocalRun, suspended
+from raw_connection import RawConnection, request
 from served_models import line, published
 
-from perennial_cli.local.redis_server import RedisServer
+from perennial_cli.local.redis_server import RedisServer, free_port
 from perennial_core.identity import ModelKey
 from perennial_core.resource import PredictionModel
 from perennial_core.settings import RegistrySettings
@@ -58,3 +59,17 @@ def test_status_asks_the_port_in_use_while_the_file_names_another(
     here = ("--local", str(running.directory / "model.yaml"), "--directory", str(running.state))
     (model,) = command.answer("status", *here)["items"]
     assert (model["ready"], model["serving"], model["message"]) == (True, 1, "")
+
+
+def test_an_edit_back_to_the_port_that_is_still_drained_is_no_edit_to_a_taken_one(
+    running: LocalRun,
+) -> None:
+    with RawConnection(running.port) as client:
+        client.send(request("POST", "/predict", content_length="100"))  # which keeps it from ending
+        name_port(running, free_port())
+        running.prints("model.yaml was changed")
+        name_port(running, running.port)
+        running.prints("model.yaml was changed", times=2)
+    running.prints(f"serving version 1 at http://127.0.0.1:{running.port}/", times=2)
+    assert "in use" not in running.output()
+    assert "moving" not in running.output()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,8 @@ from perennial_cli.local.cluster_only import cluster_only, lacks_volume
 from perennial_cli.local.controller import Controller
 from perennial_cli.local.mounts import check_mounts
 from perennial_cli.local.own_redis import OwnRedis, own_redis
-from perennial_cli.local.predictor import Predictor, check_port
+from perennial_cli.local.ports import Ports, check_free
+from perennial_cli.local.predictor import Predictor
 from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.running import announced
 from perennial_cli.local.schedule import next_fire
@@ -27,7 +27,6 @@ from perennial_cli.next_command import local_options
 from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey
 from perennial_core.registry import Registry
-from perennial_core.resource import PredictionModel
 from perennial_core.settings import (
     PredictorSettings,
     RegistrySettings,
@@ -65,7 +64,7 @@ async def run_pipeline(run: LocalRun, journal: Journal) -> None:
     _check_environment(model.key)
     state = StateDirectory(run.directory or default_directory(model.key))
     async with alone(state):
-        _check_ports(_ports(run, model))
+        check_free(Ports.of(model.spec.serving, run.port))
         journal.note(
             f"{model.key} from {run.file}; its state, trainer.log and predictor.log are in"
             f" {state.root}"
@@ -119,7 +118,7 @@ async def _registry_of(
     return redis.connection, [redis]
 
 
-def _check(run: LocalRun, local: LocalModel, before: LocalModel | None) -> None:
+def _check(run: LocalRun, local: LocalModel) -> None:
     """Raise a UserError for what parses and cannot be run here."""
     check_mounts(local, run.data)
     if local.runs is not None:
@@ -132,21 +131,3 @@ def _check(run: LocalRun, local: LocalModel, before: LocalModel | None) -> None:
             f"spec.promotion.from: {source.key} is not in a Redis of one's own; name the Redis that"
             " has it with --redis-url, or in spec.promotion.from.registrySecret"
         )
-    if before is not None:
-        _check_ports(_ports(run, local.model), besides=_ports(run, before.model))
-
-
-def _ports(run: LocalRun, model: PredictionModel) -> dict[int, str]:
-    """Return the ports of the predictor, each with what names it."""
-    serving = model.spec.serving
-    ports = {run.port or serving.port: "--port" if run.port else "spec.serving.port or --port"}
-    if serving.grpc_port is not None:
-        ports[serving.grpc_port] = "spec.serving.grpcPort"
-    return ports
-
-
-def _check_ports(ports: Mapping[int, str], besides: Container[int] = ()) -> None:
-    """Raise a UserError when something else has one of the ports, besides those that are ours."""
-    for port, field in ports.items():
-        if port not in besides:
-            check_port(port, f"name another with {field}, or free it")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from perennial_cli.journal import Journal
 from perennial_cli.local.child_process import how_it_ended, module_process
+from perennial_cli.local.ports import HOST, Ports, check_free
+from perennial_cli.local.resource_file import LocalModel
 from perennial_cli.local.state_directory import StateDirectory
 from perennial_cli.local.supervision import supervise
 from perennial_cli.local.watched_file import WatchedFile
-from perennial_core.errors import UserError
 from perennial_core.identity import ModelKey, Version
 from perennial_core.record import Malformed, Record
 from perennial_core.settings import (
@@ -23,8 +22,6 @@ from perennial_core.settings import (
     environment,
     from_environment,
 )
-
-HOST = "127.0.0.1"
 
 _DRAIN_SECONDS = 5.0
 _GRACE_SECONDS = 10.0
@@ -41,17 +38,6 @@ class Readiness(Record, frozen=True, kw_only=True):
     """Why it answers with none."""
     problem: str | None = None
     """Why it answers with another than it should."""
-
-
-@dataclass(frozen=True)
-class _Ports:
-    """Where a predictor answers."""
-
-    http: int
-    grpc: int | None
-
-    def __str__(self) -> str:
-        return f"port {self.http}" + (f", {self.grpc} for gRPC" if self.grpc else "")
 
 
 class Predictor:
@@ -76,22 +62,31 @@ class Predictor:
         announce: Callable[[int], None],
     ) -> None:
         self._watched = watched
-        self._changed = watched.subscribe()
+        self._changed = watched.subscribe(self._check)
         self._connection = connection
         self._state = state
         self._given_port = port
         self._journal = journal
         self._announce = announce
+        self._held: Ports | None = None
         self.starts = 0
         """How often the process was started."""
 
     @property
     def port(self) -> int:
-        return self._given_port or self._watched.current.model.spec.serving.port
+        return self._ports.http
 
     @property
-    def _ports(self) -> _Ports:
-        return _Ports(self.port, self._watched.current.model.spec.serving.grpc_port)
+    def _ports(self) -> Ports:
+        return self._ports_of(self._watched.current)
+
+    def _ports_of(self, local: LocalModel) -> Ports:
+        return Ports.of(local.model.spec.serving, self._given_port)
+
+    def _check(self, edited: LocalModel) -> None:
+        """Refuse ports that something else has; a process of ours frees its own in a moment."""
+        ours = (self._ports,) if self._held is None else (self._ports, self._held)
+        check_free(self._ports_of(edited), *ours)
 
     async def follow(self) -> NoReturn:
         """Run the predictor; start it again after a crash or when its ports change."""
@@ -99,33 +94,39 @@ class Predictor:
 
     async def _run(self) -> str:
         while True:
-            ports = self._ports
-            self.starts += 1
-            self._announce(ports.http)
-            async with module_process(
-                "perennial_predictor",
-                settings=self._settings(ports),
-                log=self._state.predictor_log,
-                grace=_GRACE_SECONDS,
-            ) as process:
-                ended = asyncio.create_task(process.wait())
-                try:
-                    await self._ended_or_moved(ended, ports)
-                finally:
-                    ended.cancel()
-                if process.returncode is not None:
-                    how = how_it_ended(process.returncode)
-                    return f"{how} (see {self._state.predictor_log})"
-            self._journal.note(f"moving from {ports} to {self._ports}")
+            ports = self._held = self._ports
+            ended = await self._answer_on(ports)
+            self._held = None
+            if ended is not None:
+                return f"{how_it_ended(ended)} (see {self._state.predictor_log})"
+            if ports != self._ports:  # unless an edit took back the one before
+                self._journal.note(f"moving from {ports} to {self._ports}")
 
-    async def _ended_or_moved(self, ended: asyncio.Task[int], ports: _Ports) -> None:
+    async def _answer_on(self, ports: Ports) -> int | None:
+        """Run a process until it ends, and return its exit code; None: its ports changed."""
+        self.starts += 1
+        self._announce(ports.http)
+        async with module_process(
+            "perennial_predictor",
+            settings=self._settings(ports),
+            log=self._state.predictor_log,
+            grace=_GRACE_SECONDS,
+        ) as process:
+            ended = asyncio.create_task(process.wait())
+            try:
+                await self._ended_or_moved(ended, ports)
+            finally:
+                ended.cancel()
+            return process.returncode
+
+    async def _ended_or_moved(self, ended: asyncio.Task[int], ports: Ports) -> None:
         while not ended.done() and self._ports == ports:
             self._changed.clear()
             changed = asyncio.create_task(self._changed.wait())
             await asyncio.wait((ended, changed), return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
 
-    def _settings(self, ports: _Ports) -> dict[str, str]:
+    def _settings(self, ports: Ports) -> dict[str, str]:
         settings = from_environment(
             PredictorSettings,
             model=str(self._watched.current.model.key),
@@ -168,18 +169,3 @@ def _ask(port: int) -> Readiness:
         return Readiness.of_bytes(connection.getresponse().read())
     finally:
         connection.close()
-
-
-def check_port(port: int, remedy: str) -> None:
-    """Raise a UserError when something else has the port.
-
-    Args:
-        port: What is to be free.
-        remedy: What to do where it is not.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise UserError(f"port {port}: {error.strerror}; {remedy}") from None

@@ -15,33 +15,39 @@ _POLL_SECONDS = 0.3
 
 Stamp = tuple[int, int, int] | None
 
+Check = Callable[[LocalModel], None]
+"""Raises a UserError for what parses and cannot be run here."""
+
 
 class WatchedFile:
     """What a resource file says, as of its last edit that made sense.
 
     Args:
         file: The resource file.
-        check: Raises a UserError for what the pipeline cannot run, given what the file says and
-            what it said before; None at first.
+        check: What the file has to pass, from the start.
         journal: Where edits are told.
 
     Raises:
         UserError: The file is wrong from the start.
     """
 
-    def __init__(
-        self, file: Path, check: Callable[[LocalModel, LocalModel | None], None], journal: Journal
-    ) -> None:
+    def __init__(self, file: Path, check: Check, journal: Journal) -> None:
         self._file = file
-        self._check = check
+        self._checks = [check]
         self._journal = journal
         self._changed: list[asyncio.Event] = []
         self._stamp = self._look()
         self.current = read_resource_file(file)
-        check(self.current, None)
+        check(self.current)
 
-    def subscribe(self) -> asyncio.Event:
-        """Return an event that is set at each change; its owner clears it."""
+    def subscribe(self, check: Check | None = None) -> asyncio.Event:
+        """Return an event that is set at each change; its owner clears it.
+
+        Args:
+            check: What its edits have to pass besides.
+        """
+        if check is not None:
+            self._checks.append(check)
         self._changed.append(asyncio.Event())
         return self._changed[-1]
 
@@ -60,7 +66,8 @@ class WatchedFile:
         try:
             fresh = read_resource_file(self._file)
             self._check_is_same_model(fresh)
-            self._check(fresh, self.current)
+            for check in self._checks:
+                check(fresh)
         except UserError as error:
             self._journal.failed(f"{error}; going on with what the file said before")
             return
