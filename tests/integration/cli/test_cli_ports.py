@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +74,31 @@ def test_an_edit_back_to_the_port_that_is_still_drained_is_no_edit_to_a_taken_on
     running.prints(f"serving version 1 at http://127.0.0.1:{running.port}/", times=2)
     assert "in use" not in running.output()
     assert "moving" not in running.output()
+
+
+def test_an_edit_to_a_taken_port_is_taken_over_once_that_is_free(
+    running: LocalRun, other: socket.socket
+) -> None:
+    refusal = f"port {port_of(other)}: Address already in use; name another with"
+    name_port(running, port_of(other))
+    running.prints(refusal)
+    time.sleep(1.0)  # in which the file is looked at some three times
+    assert running.output().count(refusal) == 1
+    running.port = port_of(other)
+    other.close()
+    running.serves(1)
+    assert running.output().count("model.yaml was changed") == 1
+
+
+def test_an_edit_that_waits_for_a_port_is_given_up_for_the_next(
+    running: LocalRun, other: socket.socket
+) -> None:
+    taken = port_of(other)
+    name_port(running, taken)
+    running.prints("going on with what the file said before until then")
+    name_port(running, running.port)
+    running.prints("the model is as before")
+    other.close()
+    time.sleep(1.0)
+    assert running.version() == 1
+    assert f"to port {taken}" not in running.output()

@@ -11,6 +11,10 @@ from perennial_core.resource import ServingSpec
 HOST = "127.0.0.1"
 
 
+class PortTaken(UserError):
+    """Something else has a port; it passes once that is ended."""
+
+
 @dataclass(frozen=True)
 class Ports:
     """Where a predictor answers."""
@@ -41,11 +45,14 @@ class Ports:
 
 
 def check_free(ports: Ports, *ours: Ports) -> None:
-    """Raise a UserError when something else has one of the ports.
+    """Refuse ports that something else has.
 
     Args:
         ports: What are to be free.
         ours: What may be taken, for it is by us.
+
+    Raises:
+        PortTaken: One is not; the text says what to do.
     """
     for port, field in ports.fields().items():
         if not any(port in own.fields() for own in ours):
@@ -59,4 +66,4 @@ def _check_free(port: int, field: str) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             remedy = f"name another with {field}, or free it"
-            raise UserError(f"port {port}: {error.strerror}; {remedy}") from None
+            raise PortTaken(f"port {port}: {error.strerror}; {remedy}") from None
