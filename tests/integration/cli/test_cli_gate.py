@@ -42,6 +42,15 @@ def test_a_rejected_version_is_not_served_and_the_old_one_goes_on(running: Local
     assert "serving version 2" not in running.output()
 
 
+def test_a_rejection_is_told_once_though_another_spec_came_between(running: LocalRun) -> None:
+    other = points("1", gate=GATE)
+    other["spec"]["training"]["estimator"] = {"class": "sklearn.linear_model.Ridge"}
+    for number, model in ((2, points("1", gate=GATE)), (3, other), (4, points("1", gate=GATE))):
+        running.edit(model)
+        running.prints(f"version {number} is rejected: the gate failed: r2 ")
+    assert running.output().count("version 2 is rejected") == 1
+
+
 def test_a_version_under_review_waits_until_the_rules_let_it_through_or_reject_it(
     running: LocalRun,
 ) -> None:

@@ -133,7 +133,8 @@ class Controller:
         return await judge(self._registry, model.key, snapshot, manifests, incumbent, rules)
 
     def _tell_rulings(self, judgement: Judgement, incumbent: Version | None) -> None:
-        """Tell once of each version that may not serve, or not yet."""
+        """Tell of each version that may not serve, or not yet, unless that was told last."""
+        self._told = {v: told for v, told in self._told.items() if v in judgement.rulings}
         for version, ruling in sorted(judgement.rulings.items()):
             name = self._watched.current.model.metadata.name
             approve = next_command("approve", name, "--version", str(version), *self._options)
@@ -141,7 +142,7 @@ class Controller:
             what = (ruling.state, ruling.message)
             if text is not None and what != self._told.get(version):
                 self._journal.waiting(text)
-            self._told[version] = what
+                self._told[version] = what
 
     async def _tell_trained(self, snapshot: Snapshot) -> None:
         """Tell of versions that were published since the last look."""
