@@ -155,6 +155,23 @@ def test_after_the_run_its_versions_are_still_there(running: LocalRun) -> None:
     assert model["pinnedVersion"] == 1, "what would be waited for in vain is not done either"
 
 
+def test_the_command_that_begins_a_run_names_the_data_where_the_file_cannot(
+    tmp_path: Path,
+) -> None:
+    run = LocalRun(tmp_path, resource())
+    begin = f"begin with perennial run {run.directory / 'model.yaml'}"
+    options = f"--directory {run.state}, or name the directory of a run"
+    assert f"{begin} --data DIR {options}" in command.refused("train", *where(run))
+    sample = resource()
+    sample["spec"]["training"]["data"] = {"uri": "sample://linear?rows=100", "target": "y"}
+    run.edit(sample)
+    assert f"{begin} {options}" in command.refused("train", *where(run))
+    run.state.mkdir()
+    run.edit(resource())
+    start = f"start one: perennial run {run.directory / 'model.yaml'} --data DIR"
+    assert f"{start} --directory {run.state}\n" in command.refused("train", *where(run))
+
+
 def test_a_run_that_was_killed_leaves_nothing_in_the_way(running: LocalRun) -> None:
     running.end(signal.SIGKILL)
     assert versions(running) == [(1, "Serving")]

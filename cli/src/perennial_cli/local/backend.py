@@ -12,6 +12,7 @@ from typing import Any
 from perennial_cli.backend import no_source, nothing_to_run
 from perennial_cli.local.asked_run import AskedRun, read_asked
 from perennial_cli.local.edit import edit_file
+from perennial_cli.local.mounts import needs_directory
 from perennial_cli.local.predictor import ask_readiness
 from perennial_cli.local.resource_file import LocalModel, read_resource_file
 from perennial_cli.local.seen import NOT_RUNNING, Seen, model_view, version_views
@@ -45,7 +46,8 @@ class Local:
     def unattended(self) -> str | None:
         if self._visit.running is not None:
             return None
-        return f"{NOT_RUNNING}; start one: {next_command('run', str(self._file), *self._options)}"
+        run = _run_command(self._file, self._local(None), self._options)
+        return f"{NOT_RUNNING}; start one: {run}"
 
     async def models(self) -> list[ModelView]:
         return [await self.model(None)]
@@ -185,17 +187,23 @@ async def local_backend(
         UserError: The file is wrong, or nothing was run yet.
         Outage: The registry does not answer.
     """
-    key = read_resource_file(file).model.key
-    state = StateDirectory(directory or default_directory(key))
+    local = read_resource_file(file)
+    state = StateDirectory(directory or default_directory(local.model.key))
     options = local_options(directory, redis_url)
     if not begin and redis_url is None and not state.root.is_dir():
-        run = next_command("run", str(file), *options)
+        run = _run_command(file, local, options)
         raise UserError(
             f"{state.root}: nothing was run here yet; begin with {run}, or name the directory of a"
             " run with --directory"
         )
     async with visit(state, redis_url) as open_visit:
         yield Local(file, open_visit, options)
+
+
+def _run_command(file: Path, local: LocalModel, options: tuple[str, ...]) -> str:
+    """Return the command that begins a run; DIR is what only a person knows."""
+    data = ("--data", "DIR") if needs_directory(local) else ()
+    return next_command("run", str(file), *data, *options)
 
 
 def _predictors(seen: Seen) -> list[PodView]:

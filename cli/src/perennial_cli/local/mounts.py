@@ -50,6 +50,13 @@ def check_mounts(local: LocalModel, given: Path | None) -> None:
         _check_data(local, local.model.spec.data, given)
 
 
+def needs_directory(local: LocalModel) -> bool:
+    """Return whether only ``--data`` can say where the model's data is here."""
+    data = local.model.spec.data
+    is_on_volume = data is not None and f"{data.uri}/".startswith(f"file://{DATA_MOUNT}/")
+    return is_on_volume and local.data is None
+
+
 def _check_source(local: LocalModel) -> None:
     name = local.source.registry_secret if local.source else None
     if name is not None and local.source_registry is None:
@@ -66,8 +73,7 @@ def _check_data(local: LocalModel, data: DataSpec, given: Path | None) -> None:
             f"{field}.credentialsSecret: Secret {data.credentials_secret} is not in the resource"
             " file; add it there for local mode"
         )
-    is_on_volume = f"{data.uri}/".startswith(f"file://{DATA_MOUNT}/")
-    if given is not None or local.data is not None or not is_on_volume:
+    if given is not None or not needs_directory(local):
         return
     if name := config_map_name(data):
         raise UserError(
