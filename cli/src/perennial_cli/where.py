@@ -13,6 +13,7 @@ import typer
 from perennial_cli.backend import Backend
 from perennial_cli.cluster.backend import Cluster
 from perennial_cli.cluster.kubectl import Kubectl
+from perennial_cli.cluster.refusals import Unreachable
 from perennial_cli.next_command import REDIS_URL_VARIABLE, local_options, next_command
 from perennial_core.errors import UserError
 
@@ -64,15 +65,27 @@ class Where:
             begin: Whether a local model may have no versions and no runs yet.
         """
         if self.local is None:
-            yield Cluster(self._kubectl(), everywhere)
+            async with self._cluster(everywhere) as cluster:
+                yield cluster
             return
-        if self._options() or self.namespace:
+        if self._kubectl().where:
             raise UserError("--local: goes without -n, --context, --kubeconfig and --as")
         from perennial_cli.local.backend import local_backend  # which imports the whole pipeline
 
         opened = local_backend(self.local, self.directory, self.redis_url, begin=begin)
         async with opened as backend:
             yield backend
+
+    @asynccontextmanager
+    async def _cluster(self, everywhere: bool) -> AsyncIterator[Backend]:
+        """Open the cluster; where none is, and none was named, a local model may be meant."""
+        kubectl = self._kubectl()
+        try:
+            yield Cluster(kubectl, everywhere)
+        except Unreachable as error:
+            if kubectl.where:
+                raise
+            raise Unreachable(f"without --local FILE a cluster is asked, and {error}") from None
 
     def command(self, *words: str) -> str:
         """Return a command line for a model at the same place."""

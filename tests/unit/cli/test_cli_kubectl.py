@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perennial_cli.cluster.refusals import Forbidden, NotFound, refusal
+from perennial_cli.cluster.refusals import Forbidden, NotFound, Unreachable, refusal
 from perennial_cli.cluster.registry import Service, forwarded, service_of
 from perennial_core.errors import Outage, PerennialError, UserError
 
@@ -38,15 +38,20 @@ POLICY = (
             "E1125 19:40:01.1 1 memcache.go:265] couldn't get current server API group list\n"
             "The connection to the server 127.0.0.1:1 was refused - did you specify the right host"
             " or port?",
-            Outage,
+            Unreachable,
             "the cluster does not answer: The connection to the server 127.0.0.1:1 was refused -"
             " did you specify the right host or port?",
         ),
         (
             "Unable to connect to the server: dial tcp: lookup nowhere: no such host",
-            Outage,
+            Unreachable,
             "the cluster does not answer: Unable to connect to the server: dial tcp: lookup"
             " nowhere: no such host",
+        ),
+        (
+            "Error from server (ServiceUnavailable): the server is currently unable to handle it",
+            Outage,
+            "the cluster does not answer: the server is currently unable to handle it",
         ),
         ('error: context "x" does not exist', UserError, 'context "x" does not exist'),
         ("", UserError, "kubectl failed and did not say why"),

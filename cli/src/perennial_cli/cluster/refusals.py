@@ -9,8 +9,11 @@ from perennial_core.errors import Outage, PerennialError, UserError
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
 _SERVER = re.compile(r"^(Error from server( \([A-Za-z]+\))?|error): ")
 _NO_SUCH_KIND = "the server doesn't have a resource type"
+_UNREACHABLE = (
+    "unable to connect to the server",
+    "was refused - did you specify the right host or port",
+)
 _OUTAGES = (
-    *("unable to connect to the server", "was refused - did you specify the right host or port"),
     *("i/o timeout", "net/http: ", "connection refused", "(serviceunavailable)"),
     *("(internalerror)", "(timeout)", "(toomanyrequests)", "context deadline exceeded"),
 )
@@ -22,6 +25,10 @@ class NotFound(UserError):
 
 class Forbidden(UserError):
     """The user may not do this."""
+
+
+class Unreachable(Outage):
+    """There is no cluster where one is looked for, or no way to it."""
 
 
 def refusal(complaint: str) -> PerennialError:
@@ -43,7 +50,10 @@ def refusal(complaint: str) -> PerennialError:
         return NotFound(text)
     if "(Forbidden)" in complaint or "You must be logged in" in complaint:
         return Forbidden(text)
-    if any(sign in complaint.lower() for sign in _OUTAGES):
+    said = complaint.lower()
+    if any(sign in said for sign in _UNREACHABLE):
+        return Unreachable(f"the cluster does not answer: {text}")
+    if any(sign in said for sign in _OUTAGES):
         return Outage(f"the cluster does not answer: {text}")
     return UserError(text)
 
