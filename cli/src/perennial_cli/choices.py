@@ -1,7 +1,8 @@
-"""Which version a person means who did not say: pure functions."""
+"""Which model and version a person means who did not say: pure functions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from perennial_cli.backend import version_of
@@ -10,6 +11,25 @@ from perennial_core.decisions import State
 from perennial_core.errors import UserError
 
 _APPROVED = (State.APPROVED, State.SERVING, State.SUPERSEDED, State.FAILED)
+
+_VERSION = re.compile("[1-9][0-9]{0,17}")
+
+
+def is_version(text: str) -> bool:
+    """Say whether a text is a version; no model's name is, for that begins with a letter."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def named(first: str | None, versions: Sequence[int]) -> tuple[str | None, list[int]]:
+    """Return the model, None for the only one, and the versions that a person named.
+
+    Args:
+        first: A model, or where none was named the first of the versions.
+        versions: Those that came behind.
+    """
+    if first is None or not is_version(first):
+        return first, list(versions)
+    return None, [int(first), *versions]
 
 
 def is_approved(view: VersionView) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from perennial_cli.choices import named
 from perennial_cli.where import Where
 from perennial_core.errors import PerennialError
 
@@ -37,8 +38,9 @@ def complete_version(context: typer.Context, incomplete: str) -> Found:
     """Return the versions of the model that is named, newest first."""
 
     async def look() -> Found:
+        model, _ = named(context.params.get("model"), [])
         async with _where(context).backend() as backend:
-            versions = await backend.versions(context.params.get("model"))
+            versions = await backend.versions(model)
             return [(str(view.version), view.state) for view in versions]
 
     return _in_time(look, incomplete)

@@ -99,6 +99,33 @@ def test_what_is_told_of_a_model_and_its_versions(running: LocalRun) -> None:
     assert "digest" in command.perennial("diff", "points", "1", "2", *here)
 
 
+def test_versions_may_be_named_without_their_only_model(running: LocalRun) -> None:
+    here = where(running)
+    running.generate("--seed", "2")
+    command.perennial("train", *here, "--wait")
+    running.serves(2)
+    assert command.answer("diff", *here, "1", "2") == command.answer(
+        "diff", "points", "1", "2", *here
+    )
+    for words in (["1"], ["points", "1"], ["points", "--version", "1"]):
+        assert command.answer("show", *here, *words)["version"] == 1
+    for words in (["1", "--version", "2"], ["1", "2"]):
+        assert "show: name one version" in command.refused("show", *here, *words)
+    for words in (["points", "1"], ["points", "1", "2", "2"]):
+        assert "diff: name two versions" in command.refused("diff", *here, *words)
+    assert "'0' is not at most 52 lower-case letters" in command.refused("show", *here, "0")
+
+
+def test_versions_are_completed_without_their_only_model(
+    running: LocalRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ["perennial", "diff", *where(running), "1", ""]
+    monkeypatch.setenv("COMP_WORDS", " ".join(line))
+    monkeypatch.setenv("COMP_CWORD", str(len(line) - 1))
+    monkeypatch.setenv("_PERENNIAL_COMPLETE", "complete_bash")
+    assert command.perennial().split() == ["1"]
+
+
 def test_a_run_that_fails_is_waited_for_too(running: LocalRun) -> None:
     (running.data / "points.csv").unlink()
     failed = command.call("train", *where(running), "--wait")

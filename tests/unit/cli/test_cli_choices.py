@@ -1,4 +1,4 @@
-"""Which version a person means who did not say."""
+"""Which model and version a person means who did not say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perennial_cli.choices import to_decide_on, to_go_back_to, to_pin
+from perennial_cli.choices import named, to_decide_on, to_go_back_to, to_pin
 from perennial_cli.views import ModelView, VersionView
 from perennial_core.errors import UserError
 
@@ -47,6 +47,23 @@ def test_going_back_is_to_the_newest_below_that_was_approved_and_did_not_fail(
 def test_a_version_to_go_back_to_may_be_named() -> None:
     history = versions("Superseded*", "Superseded*", "Serving*")
     assert to_go_back_to(model(3), history, 1).version == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "behind", "expected"),
+    [
+        ("points", [1, 2], ("points", [1, 2])),
+        ("points", [], ("points", [])),
+        ("1", [2], (None, [1, 2])),
+        ("v1", [2], ("v1", [2])),
+        (None, [], (None, [])),
+        (None, [3], (None, [3])),
+    ],
+)
+def test_where_a_number_stands_for_the_model_the_only_one_is_meant(
+    first: str | None, behind: list[int], expected: tuple[str | None, list[int]]
+) -> None:
+    assert named(first, behind) == expected
 
 
 REFUSALS: dict[str, Callable[[], VersionView]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Annotated
 
-from perennial_cli.arguments import ModelArgument, VersionOption
+from perennial_cli.arguments import ModelBeforeVersions, VersionOption, version_argument
 from perennial_cli.backend import version_of
+from perennial_cli.choices import named
 from perennial_cli.evidence import with_manifests
 from perennial_cli.option_groups import with_options
 from perennial_cli.show.output import FormatOption, print_answer
@@ -18,7 +20,8 @@ from perennial_core.errors import UserError
 
 @with_options
 def show(
-    model: ModelArgument = None,
+    model: ModelBeforeVersions = None,
+    number: Annotated[int | None, version_argument("VERSION", "The same as --version.")] = None,
     version: VersionOption = None,
     output: FormatOption = None,
     *,
@@ -28,11 +31,14 @@ def show(
 
     By default it is the one that serves, or else the latest.
     """
-    found = asyncio.run(_read(where, model, version))
+    name, numbers = named(model, [given for given in (number, version) if given is not None])
+    if len(numbers) > 1:
+        raise UserError("show: name one version")
+    found = asyncio.run(_read(where, name, *numbers))
     print_answer(found, output, *version_tables(found, datetime.now(UTC)))
 
 
-async def _read(where: Where, name: str | None, number: int | None) -> VersionDetails:
+async def _read(where: Where, name: str | None, number: int | None = None) -> VersionDetails:
     async with where.backend() as backend:
         view = await backend.model(name)
         number = number or view.serving or view.latest
