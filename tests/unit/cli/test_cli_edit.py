@@ -63,6 +63,25 @@ def test_parents_that_are_missing_are_made() -> None:
     assert edited(bare, {PIN: 3}).count("rollout:\n    pinnedVersion: 3\n") == 1
 
 
+def test_a_mapping_of_one_field_in_a_list_keeps_its_braces() -> None:
+    gated = with_line("  gate: {metrics: [{name: r2}, {name: mae, max: '5'}]}", "spec:")
+    assert edited(gated, {PIN: 3}) == gated.replace(
+        "    approval: Manual", "    approval: Manual\n    pinnedVersion: 3"
+    )
+
+
+def test_lines_stay_as_far_behind_as_a_person_had_them() -> None:
+    wide = (
+        "kind: PredictionModel\nmetadata:\n    name: points\nspec:\n    rollout:\n"
+        "        approval: Manual\n"
+    )
+    listed = f"{wide}    gate:\n        metrics:\n            - name: r2\n"
+    for text in (wide, listed):
+        assert edited(text, {PIN: 3}) == text.replace(
+            "        approval: Manual\n", "        approval: Manual\n        pinnedVersion: 3\n"
+        )
+
+
 def test_what_is_to_be_removed_may_be_absent() -> None:
     assert edited(FILE, {PIN: None}) == FILE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from perennial_core.resource import KIND
 
 Fields = Mapping[tuple[str, ...], Any]
 """Paths below the PredictionModel with their new values; None removes a field."""
+
+_INDENTED = re.compile(r"^( +)[^\s#-]", re.MULTILINE)
 
 
 def edit_file(file: Path, fields: Fields) -> None:
@@ -60,17 +63,23 @@ def _round_trip(text: str, fields: Fields) -> str:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 2**16  # no line is broken that was not
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
     output = io.StringIO()
     try:
         model = yaml.load(text[begin:end])
         _, step, offset = load_yaml_guess_indent(text[begin:end])
-        if step is not None:
-            yaml.indent(mapping=2, sequence=step, offset=offset or 0)
+        yaml.indent(_mapping_step(text[begin:end]), step, offset)
         _set(model, fields)
         yaml.dump(model, output)
     except YAMLError as error:
         raise UserError(f"cannot be changed: {' '.join(str(error).split())}") from None
     return text[:begin] + output.getvalue() + text[end:]
+
+
+def _mapping_step(text: str) -> int | None:
+    """Return how far a mapping stands behind the one that it is in; None: none does."""
+    found = _INDENTED.search(text)
+    return len(found[1]) if found else None
 
 
 def _extent(text: str) -> tuple[int, int]:
