@@ -33,6 +33,7 @@ from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.data.holdout import Division, Part, check_trainable
 from perennial_trainer.drift import distributions, drift_since, profiles
 from perennial_trainer.estimator.build import name_of
+from perennial_trainer.estimator.named_columns import check_named_columns
 from perennial_trainer.estimator.preprocessing import with_preprocessing
 from perennial_trainer.failure import SpecError
 from perennial_trainer.incumbent import Incumbent, with_incumbent
@@ -83,11 +84,12 @@ def train(
         trusted_types: Types that a skops artifact may need beyond the project's own list.
 
     Raises:
-        DataError: The rows to train on do not suffice.
+        DataError: The rows to train on do not suffice, or lack a column that the estimator names.
         SpecError: The estimator cannot be fitted to the rows, or not be published; or the gate asks
             for a metric that does not suit it.
     """
     spec = order.training.estimator
+    check_named_columns(order.training, dataset)
     check_trainable(dataset, division, task)
     if task is Task.CLASSIFICATION:
         check_labels(order, estimator, np.unique(division.training.target), dataset.target.column)

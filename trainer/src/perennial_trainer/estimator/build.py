@@ -82,7 +82,7 @@ class _Builder:
 
     def _value(self, value: Any, field: str) -> Any:
         """Return a parameter's value, with what is written as a class made an object."""
-        if _is_object(value):
+        if is_object(value):
             return self.instance(value["class"], value.get("params") or {}, field)
         if isinstance(value, dict):
             return {key: self._value(item, f"{field}.{key}") for key, item in value.items()}
@@ -93,7 +93,8 @@ class _Builder:
         return tuple(items) if _is_named_object(value) else items
 
 
-def _is_object(value: Any) -> bool:
+def is_object(value: Any) -> bool:
+    """Return whether a parameter's value is written as an object: {class: ..., params: {...}}."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("class"), str)
@@ -107,7 +108,7 @@ def _is_named_object(value: list[Any]) -> bool:
     return (
         len(value) in (2, 3)
         and isinstance(value[0], str)
-        and (_is_object(value[1]) or (len(value) == 3 and isinstance(value[1], str)))
+        and (is_object(value[1]) or (len(value) == 3 and isinstance(value[1], str)))
     )
 
 
