@@ -170,11 +170,21 @@ def test_what_the_gate_asks_for_is_measured_of_the_candidate() -> None:
     assert metrics.candidate["neg_max_error"] is not None
 
 
+SVC = {"class": "sklearn.svm.SVC"}
+VOTING = {"class": "sklearn.ensemble.VotingClassifier", "params": {"estimators": [["one", SVC]]}}
+STACKING = {
+    "class": "sklearn.ensemble.StackingClassifier",
+    "params": {"estimators": [["one", {"class": "sklearn.tree.DecisionTreeClassifier"}]]},
+}
+
+
 @pytest.mark.parametrize(
     ("estimator", "target", "name", "message"),
     [
         (LOGISTIC, TEXTS, "f1", "does not suit this classifier: pos_label=1 is not a valid"),
         ({"class": "sklearn.svm.LinearSVC"}, TEXTS, "roc_auc", "it gives no probabilities"),
+        (SVC, TEXTS, "roc_auc", "it gives no probabilities; there are: accuracy"),
+        ({"steps": [{"name": "last", **SVC}]}, TEXTS, "neg_log_loss", "it gives no probabilities"),
     ],
 )
 def test_what_does_not_suit_is_refused_before_the_fit(
@@ -189,10 +199,17 @@ def test_what_does_not_suit_is_refused_before_the_fit(
         trained({"x": X, "y": target}, estimator, asked=gate(name))
 
 
-def test_a_classifier_that_turns_out_to_give_no_probabilities_is_refused() -> None:
-    svc = {"class": "sklearn.svm.SVC"}
+@pytest.mark.parametrize("estimator", [SVC, VOTING])
+def test_a_classifier_that_turns_out_to_give_no_probabilities_is_refused(
+    estimator: dict[str, Any],
+) -> None:
     with pytest.raises(SpecError, match=r"roc_auc .* it gives no probabilities; there are: acc"):
-        trained({"x": X, "y": TEXTS}, svc, asked=gate("roc_auc"))
+        trained({"x": X, "y": TEXTS}, estimator, asked=gate("roc_auc"))
+
+
+def test_a_classifier_that_gives_probabilities_only_when_fitted_is_measured() -> None:
+    metrics = trained({"x": X, "y": TEXTS}, STACKING, asked=gate("roc_auc")).metrics
+    assert metrics.candidate["roc_auc"] is not None
 
 
 def test_a_holdout_without_one_of_the_classes_has_a_log_loss() -> None:

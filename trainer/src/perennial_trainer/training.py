@@ -178,9 +178,16 @@ def check_labels(order: TrainingOrder, estimator: Any, labels: Array, target: Co
 
 
 def _may_give_probabilities(estimator: Any) -> bool:
-    """Return False where no fit could change that; some classifiers know only when fitted."""
+    """Return False where no fit could change that; what wraps others may know only when fitted."""
     last = getattr(estimator, "steps", [("", estimator)])[-1][-1]
-    return hasattr(type(last), "predict_proba")
+    return hasattr(last if _knows_its_methods(last) else type(last), "predict_proba")
+
+
+def _knows_its_methods(estimator: Any) -> bool:
+    """Return whether an estimator that was not fitted has the methods that it will have."""
+    if not type(estimator).__module__.startswith("sklearn."):
+        return False
+    return not any(hasattr(value, "fit") for value in estimator.get_params().values())
 
 
 def _example(holdout: Part, inputs: Sequence[Column]) -> Example:
