@@ -159,6 +159,59 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+FOREST = "sklearn.ensemble.RandomForestRegressor"
+REFUSED += [
+    (
+        {"class": FOREST, "params": {"n_estimators": -1}},
+        "spec.training.estimator.params.n_estimators: The 'n_estimators' parameter of"
+        " RandomForestRegressor must be an int in the range [1, inf). Got -1 instead.",
+    ),
+    (
+        {"class": FOREST, "params": {"n_estimators": "10"}},
+        "spec.training.estimator.params.n_estimators: The 'n_estimators' parameter of"
+        " RandomForestRegressor must be an int in the range [1, inf). Got '10' instead. To YAML"
+        " '10' is a text; write 10, without quotes",
+    ),
+    (
+        {"class": "sklearn.linear_model.Ridge", "params": {"alpha": "1e-3"}},
+        "spec.training.estimator.params.alpha: The 'alpha' parameter of Ridge must be a float in"
+        " the range [0.0, inf) or an array-like. Got '1e-3' instead. To YAML '1e-3' is a text;"
+        " write 0.001, without quotes",
+    ),
+    (
+        {"class": FOREST, "params": {"max_depth": "None"}},
+        "spec.training.estimator.params.max_depth: The 'max_depth' parameter of"
+        " RandomForestRegressor must be an int in the range [1, inf) or None. Got 'None' instead."
+        " To YAML None is a text; write null",
+    ),
+    (
+        {
+            "steps": [
+                {
+                    "name": "scale",
+                    "class": "sklearn.preprocessing.StandardScaler",
+                    "params": {"with_mean": "yes"},
+                },
+                {"name": "predict", **RIDGE},
+            ]
+        },
+        "spec.training.estimator.steps[scale].params.with_mean: The 'with_mean' parameter of Stan",
+    ),
+    (
+        {
+            "class": "sklearn.ensemble.BaggingRegressor",
+            "params": {"estimator": {**RIDGE, "params": {"alpha": -1}}},
+        },
+        "spec.training.estimator.params.estimator.params.alpha: The 'alpha' parameter of Ridge",
+    ),
+    (
+        {"class": "sklearn.ensemble.BaggingRegressor", "params": {"estimator": "Ridge"}},
+        "spec.training.estimator.params.estimator: The 'estimator' parameter of BaggingRegressor"
+        " must be an object implementing 'fit' and 'predict'",
+    ),
+]
+
+
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_a_wrong_estimator_is_refused_with_its_field(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError) as raised:

@@ -11,6 +11,7 @@ from perennial_core.errors import brief
 from perennial_core.manifest import Task
 from perennial_core.resource import EstimatorSpec
 from perennial_trainer.estimator.classes import find_class
+from perennial_trainer.estimator.parameter_values import check_values
 from perennial_trainer.failure import SpecError
 
 _FIELD = "spec.training.estimator"
@@ -21,7 +22,8 @@ def build_estimator(spec: EstimatorSpec, allowed_modules: Sequence[str]) -> Any:
     """Return the unfitted estimator, without the default preprocessing.
 
     Raises:
-        SpecError: A class is not allowed or unknown, or a parameter is; the text names the field.
+        SpecError: A class is not allowed or unknown, or a parameter is, or has a value that it
+            cannot have; the text names the field.
     """
     builder = _Builder(tuple(allowed_modules))
     if spec.steps is None:
@@ -76,9 +78,11 @@ class _Builder:
             for name, value in params.items()
         }
         try:
-            return found(**arguments)
+            made = found(**arguments)
         except (TypeError, ValueError) as error:
             raise SpecError(f"{field}: {path} cannot be made: {brief(error)}") from error
+        check_values(made, params, field)
+        return made
 
     def _value(self, value: Any, field: str) -> Any:
         """Return a parameter's value, with what is written as a class made an object."""
