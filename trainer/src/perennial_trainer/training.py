@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from perennial_core.artifact.examples import ask_examples
-from perennial_core.errors import brief
 from perennial_core.manifest import (
     ArtifactFormat,
     Column,
@@ -32,10 +31,9 @@ from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.data.holdout import Division, Part, check_trainable
 from perennial_trainer.drift import distributions, drift_since, profiles
-from perennial_trainer.estimator.build import name_of
 from perennial_trainer.estimator.named_columns import check_named_columns
 from perennial_trainer.estimator.preprocessing import with_preprocessing
-from perennial_trainer.failure import SpecError
+from perennial_trainer.estimator.refusing import refusing_fit, refusing_prediction
 from perennial_trainer.incumbent import Incumbent, with_incumbent
 from perennial_trainer.measuring import truth
 from perennial_trainer.metrics import metric_names, scores
@@ -95,7 +93,8 @@ def train(
         check_labels(order, estimator, np.unique(division.training.target), dataset.target.column)
     if spec.steps is None:
         estimator = with_preprocessing(estimator, dataset)
-    _fit(estimator, division.training, name_of(spec))
+    with refusing_fit(spec, estimator, dataset):
+        _fit(estimator, division.training)
     return published(order, estimator, task, dataset, division, incumbent, trusted_types)
 
 
@@ -113,7 +112,8 @@ def published(
     if signature.classes is not None:
         gives = hasattr(estimator, "predict_proba")
         check_classes(order.gate, signature.classes, gives_probabilities=gives)
-    checks = build_checks(estimator, division, signature)
+    with refusing_prediction(order.training.estimator, estimator, dataset):
+        checks = build_checks(estimator, division, signature)
     serialized = serialize(estimator, signature, checks, trusted_types)
     return _candidate(order, serialized, division, incumbent)
 
@@ -137,13 +137,8 @@ def _candidate(
     )
 
 
-def _fit(estimator: Any, part: Part, name: str) -> None:
-    try:
-        estimator.fit(part.features, part.target)
-    except Exception as error:  # whatever it raises, spec or data have to change
-        raise SpecError(
-            f"spec.training.estimator: {name} cannot be fitted to this data: {brief(error)}"
-        ) from error
+def _fit(estimator: Any, part: Part) -> None:
+    estimator.fit(part.features, part.target)
 
 
 def _signature(model: str, estimator: Any, task: Task, dataset: Dataset) -> Signature:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -83,5 +83,10 @@ def columns_there_are(name: str, names: list[str]) -> str:
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     if len(names) == 1 and (found := _DELIMITER.search(names[0])):
         hint = f" (if {found[0]!r} separates columns, set spec.training.data.delimiter to it)"
+    return f"there are: {shown(names)}{hint}"
+
+
+def shown(names: Sequence[str]) -> str:
+    """Return names of columns, for messages; of many the first."""
     more = ", ..." if len(names) > _NAMES_SHOWN else ""
-    return f"there are: {', '.join(map(repr, names[:_NAMES_SHOWN]))}{more}{hint}"
+    return f"{', '.join(map(repr, names[:_NAMES_SHOWN]))}{more}"

@@ -7,16 +7,15 @@ that the first batch is transformed as the last one is: each costs a pass over t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from perennial_core.errors import brief
 from perennial_core.manifest import Task
 from perennial_core.resource import EstimatorSpec
 from perennial_trainer.data.columns import Array
 from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.data.holdout import Part
 from perennial_trainer.estimator.build import name_of
+from perennial_trainer.estimator.refusing import refusing_fit
 from perennial_trainer.failure import SpecError
 
 Passes = Callable[[], Iterator[Part]]
@@ -86,15 +85,15 @@ def fit_by_batches(
     for step in steps[:-1]:
         if hasattr(step, "partial_fit"):
             for part in passes():
-                with _refusing(spec):
+                with refusing_fit(spec, estimator, sample):
                     step.partial_fit(_transformed(part.features, before), part.target)
         else:
-            with _refusing(spec):
+            with refusing_fit(spec, estimator, sample):
                 step.fit(_transformed(sample.features, before), sample.target.values)
         before.append(step)
     for _ in range(epochs):
         for part in passes():
-            with _refusing(spec):
+            with refusing_fit(spec, estimator, sample):
                 features = _transformed(part.features, before)
                 steps[-1].partial_fit(features, part.target, **known)
 
@@ -103,14 +102,3 @@ def _transformed(features: Any, transformers: list[Any]) -> Any:
     for transformer in transformers:
         features = transformer.transform(features)
     return features
-
-
-@contextmanager
-def _refusing(spec: EstimatorSpec) -> Iterator[None]:
-    """Say of whatever an estimator raises that spec or data have to change."""
-    try:
-        yield
-    except Exception as error:
-        raise SpecError(
-            f"{_FIELD}: {name_of(spec)} cannot be fitted to this data: {brief(error)}"
-        ) from error
