@@ -210,6 +210,65 @@ REFUSED += [
         " must be an object implementing 'fit' and 'predict'",
     ),
 ]
+SCALER = {"class": "sklearn.preprocessing.StandardScaler"}
+WORDS = {"class": "sklearn.feature_extraction.text.TfidfVectorizer"}
+
+
+def prepared(*entries: Any, name: str = "prepare") -> dict[str, Any]:
+    """Return a pipeline whose first step is a ColumnTransformer."""
+    transformer = {
+        "class": "sklearn.compose.ColumnTransformer",
+        "params": {"transformers": [*entries]},
+    }
+    return {"steps": [{"name": name, **transformer}, {"name": "predict", **RIDGE}]}
+
+
+ENTRIES = "spec.training.estimator.steps[prepare].params.transformers"
+REFUSED += [
+    (
+        {"steps": [{"name": "one", **RIDGE}, {"name": "two", **RIDGE}]},
+        "spec.training.estimator.steps[one].class: Ridge does not transform, and only the last"
+        " step predicts",
+    ),
+    (
+        prepared(["n", SCALER, ["x"]], name="memory"),
+        "spec.training.estimator.steps[memory].name: a step cannot have this name, for a pipeline",
+    ),
+    (
+        prepared(["n", SCALER, ["x"]], name="a__b"),
+        "spec.training.estimator.steps[a__b].name: a step cannot have this name, for it has __",
+    ),
+    (
+        prepared(["t", WORDS, "x"], ["n", SCALER]),
+        f"{ENTRIES}[1]: must be [name, transformer, [column, ...]], not ('n', StandardScaler())",
+    ),
+    (
+        prepared({"name": "n", "columns": ["x"]}),
+        f"{ENTRIES}[0]: must be [name, transformer, [column, ...]], not {{'columns': ['x'],",
+    ),
+    (
+        prepared(["n", SCALER, "x"]),
+        f"{ENTRIES}[0][2]: StandardScaler takes a list of columns; write [x]",
+    ),
+    (
+        prepared(["t", WORDS, ["x"]]),
+        f"{ENTRIES}[0][2]: TfidfVectorizer takes one column of texts; write its name, not a list",
+    ),
+]
+FINE = [
+    prepared(["n", SCALER, ["x"]], ["m", "passthrough", [0]], ["t", WORDS, "text"]),
+    prepared(
+        ["t", {"class": "sklearn.pipeline.Pipeline", "params": {"steps": [["w", WORDS]]}}, "text"]
+    ),
+    prepared(
+        ["s", SCALER, {"class": "sklearn.compose.make_column_selector", "params": {"pattern": "x"}}]
+    ),
+]
+
+
+@pytest.mark.parametrize("spec", FINE)
+def test_columns_are_taken_as_a_list_or_alone_by_what_takes_them_so(spec: dict[str, Any]) -> None:
+    assert isinstance(build(spec), Pipeline)
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[message for _, message in REFUSED])

@@ -11,6 +11,11 @@ from perennial_core.errors import brief
 from perennial_core.manifest import Task
 from perennial_core.resource import EstimatorSpec
 from perennial_trainer.estimator.classes import find_class
+from perennial_trainer.estimator.composition import (
+    check_step_names,
+    check_transformers,
+    check_transforms,
+)
 from perennial_trainer.estimator.parameter_values import check_values
 from perennial_trainer.failure import SpecError
 
@@ -23,22 +28,20 @@ def build_estimator(spec: EstimatorSpec, allowed_modules: Sequence[str]) -> Any:
 
     Raises:
         SpecError: A class is not allowed or unknown, or a parameter is, or has a value that it
-            cannot have; the text names the field.
+            cannot have, or steps do not go together; the text names the field.
     """
     builder = _Builder(tuple(allowed_modules))
     if spec.steps is None:
         return builder.instance(str(spec.class_), spec.params or {}, _FIELD)
     from sklearn.pipeline import Pipeline
 
-    names = [step.name for step in spec.steps]
-    if len(set(names)) < len(names):
-        raise SpecError(f"{_FIELD}.steps: two steps have the same name")
-    return Pipeline(
-        [
-            (step.name, builder.instance(step.class_, step.params, f"{_FIELD}.steps[{step.name}]"))
-            for step in spec.steps
-        ]
-    )
+    check_step_names([step.name for step in spec.steps], Pipeline, f"{_FIELD}.steps")
+    steps = [
+        (step.name, builder.instance(step.class_, step.params, f"{_FIELD}.steps[{step.name}]"))
+        for step in spec.steps
+    ]
+    check_transforms(steps[:-1], f"{_FIELD}.steps")
+    return Pipeline(steps)
 
 
 def task_of(estimator: Any, spec: EstimatorSpec) -> Task:
@@ -82,6 +85,8 @@ class _Builder:
         except (TypeError, ValueError) as error:
             raise SpecError(f"{field}: {path} cannot be made: {brief(error)}") from error
         check_values(made, params, field)
+        if found.__name__ == "ColumnTransformer" and found.__module__.startswith("sklearn."):
+            check_transformers(arguments["transformers"], f"{field}.params.transformers")
         return made
 
     def _value(self, value: Any, field: str) -> Any:
