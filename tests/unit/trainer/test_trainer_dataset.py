@@ -121,7 +121,7 @@ def test_a_bad_feature_is_named_with_its_fault(values: Any, message: str) -> Non
     assert str(raised.value).startswith(message)
 
 
-BAD_TARGETS: list[tuple[Task, list[Any], str]] = [
+BAD_TARGETS: list[tuple[Task, Any, str]] = [
     (Task.REGRESSION, [1.0, None, 3.0], "points.csv, line 3: the target column 'y' has no value"),
     (Task.REGRESSION, [np.nan, None, 1.0], "points.csv, line 2: the target column 'y' has no val"),
     (Task.REGRESSION, [None] * 3, "points.csv: the target column 'y' has no value in any row"),
@@ -134,13 +134,23 @@ BAD_TARGETS: list[tuple[Task, list[Any], str]] = [
     (Task.CLASSIFICATION, ["a", None, "b"], "points.csv, line 3: the target column 'y' has no v"),
     (Task.CLASSIFICATION, ["a"] * 3, "points.csv: the target column 'y' holds a single class, 'a'"),
     (Task.CLASSIFICATION, [1, 1, 1], "points.csv: the target column 'y' holds a single class, 1"),
+    (
+        Task.CLASSIFICATION,
+        [1.0, 1e19, 2e19],
+        "points.csv, line 3: the target column 'y' holds 1e+19; a label that is a whole number has",
+    ),
+    (
+        Task.CLASSIFICATION,
+        pa.array([1, 2**63, 2**63 + 1], pa.uint64()),
+        "points.csv, line 3: the target column 'y' holds 9.22337203685478e+18; a label that is a",
+    ),
     (Task.CLASSIFICATION, [1.0, 2.5, 3.0], "points.csv, line 3: the target column 'y' holds 2.5"),
     (Task.CLASSIFICATION, [date(2026, 1, 1)] * 3, "points.csv: column 'y' holds dates or times"),
 ]
 
 
 @pytest.mark.parametrize(("task", "values", "message"), BAD_TARGETS)
-def test_a_bad_target_is_named_with_its_fault(task: Task, values: list[Any], message: str) -> None:
+def test_a_bad_target_is_named_with_its_fault(task: Task, values: Any, message: str) -> None:
     with pytest.raises(DataError) as raised:
         dataset({"x": [1, 2, 3], "y": values}, task=task)
     assert str(raised.value).startswith(message)
@@ -159,6 +169,7 @@ def test_text_in_one_file_and_numbers_in_another_are_refused() -> None:
         ([True, False, True], ColumnType.BOOL, [1, 0, 1]),
         ([3, 1, 2], ColumnType.INT64, [3, 1, 2]),
         ([3.0, 1.0, 2.0], ColumnType.INT64, [3, 1, 2]),
+        ([2**63 - 1, -(2**63), 0], ColumnType.INT64, [2**63 - 1, -(2**63), 0]),
         (["a", "b", "a"], ColumnType.STRING, ["a", "b", "a"]),
     ],
 )

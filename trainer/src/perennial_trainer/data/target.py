@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from perennial_core.manifest import Column, ColumnType, Task
 from perennial_trainer.data.columns import (
@@ -20,6 +21,8 @@ from perennial_trainer.data.columns import (
 )
 from perennial_trainer.data.rows import Rows
 from perennial_trainer.failure import DataError
+
+_TOO_LARGE = 2.0**63
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,12 @@ def refuse_single_class(name: str, target: str, classes: Sequence[object]) -> No
 def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
     """Return labels as int64; floats come about where a file writes 1.0 for 1."""
     if kind is not Kind.NUMBER:
-        return integers(rows, rows.target)
+        try:
+            return integers(rows, rows.target)
+        except pa.ArrowInvalid:  # of unsigned numbers
+            raise _too_large(rows, values) from None
+    if (np.abs(values) >= _TOO_LARGE).any():
+        raise _too_large(rows, values)
     fractions = np.flatnonzero(values != np.floor(values))
     if fractions.size:
         row = int(fractions[0])
@@ -83,6 +91,14 @@ def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
             " classifier needs labels: text, whole numbers or true and false"
         )
     return values.astype(np.int64)
+
+
+def _too_large(rows: Rows, values: Array) -> DataError:
+    row = int(np.argmax(np.abs(values) >= _TOO_LARGE))
+    return DataError(
+        f"{rows.place(row)}: the target column {rows.target!r} holds {values[row]:.15g}; a label"
+        " that is a whole number has at most 63 bits: number the classes anew, or make them texts"
+    )
 
 
 def _finite_numbers(rows: Rows, kind: Kind) -> Array:
