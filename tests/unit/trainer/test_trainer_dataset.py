@@ -110,6 +110,12 @@ BAD_FEATURES = [
     ([1.0, np.inf, -np.inf], "points.csv, line 3: column 'x' holds an infinite value (2 in all)"),
     ([date(2026, 1, 1)] * 3, "points.csv: column 'x' holds dates or times"),
     ([[1], [2], [3]], "points.csv: column 'x' holds list"),
+    (
+        [{f"field {i}": i for i in range(100)}] * 3,
+        "points.csv: column 'x' holds struct<field 0: int64, field 1: int64, fie … ield 99: int64>,"
+        " which estimators do not take; turn it into numbers or text, or list the columns to use in"
+        " spec.training.data.features",
+    ),
     ([b"a", b"\xe4", b"c"], "points.csv: column 'x' is not UTF-8 text (points.csv, line 3)"),
 ]
 
@@ -146,6 +152,12 @@ BAD_TARGETS: list[tuple[Task, Any, str]] = [
     ),
     (Task.CLASSIFICATION, [1.0, 2.5, 3.0], "points.csv, line 3: the target column 'y' holds 2.5"),
     (Task.CLASSIFICATION, [date(2026, 1, 1)] * 3, "points.csv: column 'y' holds dates or times"),
+    (
+        Task.REGRESSION,
+        [date(2026, 1, 1)] * 3,
+        "points.csv: column 'y' holds dates or times, which estimators do not take; turn it into"
+        " numbers or text, or name another target in spec.training.data.target",
+    ),
 ]
 
 

@@ -10,10 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from perennial_core.errors import shortened
 from perennial_trainer.data.rows import Rows
 from perennial_trainer.failure import DataError
 
 Array = NDArray[Any]
+
+_LONGEST_TYPE = 60
+"""Of nested data a type has the name of every field."""
 
 
 class Kind(StrEnum):
@@ -74,11 +78,12 @@ def kind_in_file(arrow_type: pa.DataType) -> Kind | None:
 def _not_taken(rows: Rows, name: str, arrow_type: pa.DataType) -> str:
     if pa.types.is_binary(arrow_type):  # so pyarrow reads texts that it cannot decode
         return f"is not UTF-8 text ({_undecodable(rows, name)}); save the file as UTF-8"
-    what = "dates or times" if pa.types.is_temporal(arrow_type) else str(arrow_type)
-    return (
-        f"holds {what}, which estimators do not take; turn it into numbers or text, or list the"
-        " columns to use in spec.training.data.features"
-    )
+    temporal = pa.types.is_temporal(arrow_type)
+    what = "dates or times" if temporal else shortened(str(arrow_type), _LONGEST_TYPE)
+    other = "list the columns to use in spec.training.data.features"
+    if name == rows.target:
+        other = "name another target in spec.training.data.target"
+    return f"holds {what}, which estimators do not take; turn it into numbers or text, or {other}"
 
 
 def _undecodable(rows: Rows, name: str) -> str:
