@@ -210,6 +210,24 @@ REFUSED += [
         " must be an object implementing 'fit' and 'predict'",
     ),
 ]
+REFUSED += [
+    (
+        {"class": "sklearn.linear_model.RandomForestRegressor"},
+        "spec.training.estimator.class: sklearn.linear_model has no class 'RandomForestRegressor';"
+        " did you mean sklearn.ensemble.RandomForestRegressor?",
+    ),
+    (
+        {"class": "sklearn.RandomForrestRegressor"},
+        "spec.training.estimator.class: sklearn has no class 'RandomForrestRegressor'; did you mean"
+        " sklearn.ensemble.RandomForestRegressor?",
+    ),
+    (
+        {"class": "sklearn.linear.HistGradientBoostingRegressor"},
+        "spec.training.estimator.class: sklearn.linear.HistGradientBoostingRegressor cannot be"
+        " imported: No module named 'sklearn.linear'; did you mean"
+        " sklearn.ensemble.HistGradientBoostingRegressor?",
+    ),
+]
 SCALER = {"class": "sklearn.preprocessing.StandardScaler"}
 WORDS = {"class": "sklearn.feature_extraction.text.TfidfVectorizer"}
 

@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 
 from perennial_core.errors import brief
 from perennial_trainer.failure import SpecError
@@ -28,9 +29,11 @@ def find_class(path: str, allowed_modules: Sequence[str], field: str) -> type:
     try:
         found = getattr(importlib.import_module(module_name), name, None)
     except Exception as error:
-        raise SpecError(f"{field}: {path} cannot be imported: {brief(error)}") from error
+        hint = _hint(name, [], allowed_modules)
+        raise SpecError(f"{field}: {path} cannot be imported: {brief(error)}{hint}") from error
     if not inspect.isclass(found):
-        raise SpecError(f"{field}: {module_name} has no class {name!r}{_hint(module_name, name)}")
+        hint = _hint(name, _classes(module_name), allowed_modules)
+        raise SpecError(f"{field}: {module_name} has no class {name!r}{hint}")
     if not _is_allowed(found.__module__, allowed_modules):
         raise _not_allowed(field, f"{found.__module__}.{found.__qualname__}", allowed_modules)
     return found
@@ -48,11 +51,35 @@ def _not_allowed(field: str, path: str, allowed_modules: Sequence[str]) -> SpecE
     )
 
 
-def _hint(module_name: str, name: str) -> str:
-    known = [
-        key
-        for key, value in vars(importlib.import_module(module_name)).items()
-        if inspect.isclass(value)
-    ]
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _classes(module_name: str) -> list[str]:
+    module = importlib.import_module(module_name)
+    return [key for key, value in vars(module).items() if inspect.isclass(value)]
+
+
+def _hint(name: str, beside: Sequence[str], allowed_modules: Sequence[str]) -> str:
+    """Return which class may have been meant, for messages.
+
+    Args:
+        name: Of a class that is not there.
+        beside: Names of the classes that are there.
+        allowed_modules: Where others may come from.
+    """
+    elsewhere = _estimators(allowed_modules)
+    close = get_close_matches(name, beside, n=1) or get_close_matches(name, elsewhere, n=1)
+    meant = name if name in elsewhere else next(iter(close), None)
+    if meant is None:
+        return ""
+    return f"; did you mean {meant if meant in beside else elsewhere[meant]}?"
+
+
+def _estimators(allowed_modules: Sequence[str]) -> dict[str, str]:
+    """Return the full names of scikit-learn's estimators, which takes a second, by their names."""
+    from sklearn.utils import all_estimators
+
+    paths = {name: f"{_public(found.__module__)}.{name}" for name, found in all_estimators()}
+    return {name: path for name, path in paths.items() if _is_allowed(path, allowed_modules)}
+
+
+def _public(module: str) -> str:
+    """Return the module by which a class is imported, which is above the one that defines it."""
+    return ".".join(takewhile(lambda part: not part.startswith("_"), module.split(".")))
