@@ -63,6 +63,11 @@ def test_the_suffix_tells_the_format(data: Path, name: str, content: str | bytes
     assert (values(rows, "x"), values(rows, "y")) == ([1, 2, 3], [5, 7, 9])
 
 
+def test_a_column_may_be_called_as_parquet_begins(data: Path) -> None:
+    rows = read(data, write(data, "points.csv", CSV.replace("x", "PAR1")))
+    assert values(rows, "PAR1") == [1, 2, 3]
+
+
 def test_parquet_is_read(data: Path) -> None:
     table = pa.table({"x": [1.0, None], "y": [5, 7], "other": ["a", "b"]})
     parquet.write_table(table, data / "points.parquet")
@@ -138,6 +143,12 @@ BROKEN = [
     ("points.csv", "x,y\n1,5\n2,7,8\n", ", line 3: Expected 2 columns, got 3"),
     ("points.csv", "ä,y\n1,5\n".encode("latin-1"), ": the text is not UTF-8"),
     ("points.csv", CSV.encode("utf-16"), ": the text is UTF-16"),
+    ("points.csv", CSV.encode("utf-16-le"), ": the text is UTF-16; save it as UTF-8"),
+    ("points.csv", CSV.encode("utf-16-be"), ": the text is UTF-16; save it as UTF-8"),
+    ("points.csv", b"PK\x03\x04\0\0,,,", ": the file is an Excel workbook or a zip archive; save"),
+    ("points.csv", b"\xd0\xcf\x11\xe0\0\0,,,", ": the file is an Excel workbook; save its table"),
+    ("points.csv", b"PAR1\x15,,,", ": the file is Parquet; set spec.training.data.format to parqu"),
+    ("points.jsonl", b"PAR1\x15,,,", ": the file is Parquet; set spec.training.data.format to par"),
     ("points.csv.gz", gzip.compress(CSV.encode())[:-9], ": cannot be read"),
     ("points.jsonl", "", ": the file is empty"),
     ("points.jsonl", '[{"x": 1, "y": 2}]', ": expected one JSON object a line"),

@@ -12,6 +12,12 @@ from perennial_trainer.failure import DataError
 
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NO_TEXT = {
+    b"PK\x03\x04": "is an Excel workbook or a zip archive; save its table as CSV",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save its table as CSV",
+    b"PAR1\x15": "is Parquet; set spec.training.data.format to parquet",
+}
+"""What files are that begin so."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,16 @@ class DataFile:
         Its first bytes tell the compression, for a web server may have undone what the suffix says.
 
         Raises:
-            DataError: The text is UTF-16.
+            DataError: The text is UTF-16, or it is no text.
         """
         stream = self.open()
-        head = stream.read(4)
+        head = stream.read(5)
         stream.seek(0)
-        if head.startswith(_UTF_16):
+        if head.startswith(_UTF_16) or b"\0" in head[:2]:
             raise DataError(f"{self.name}: the text is UTF-16; save it as UTF-8")
+        for begin, what in _NO_TEXT.items():
+            if head.startswith(begin):
+                raise DataError(f"{self.name}: the file {what}")
         for magic, compression in _COMPRESSIONS.items():
             if head.startswith(magic):
                 return pa.CompressedInputStream(stream, compression)
