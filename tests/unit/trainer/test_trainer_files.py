@@ -248,7 +248,29 @@ def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
         read(data, write(data, "points.csv", "Width,y\n1,2\n"), features=["width"])
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("X,Y", "'X', 'Y' (did you mean 'Y'?)"),
+        ("x, y", "'x', ' y' (did you mean ' y'?)"),
+        ("price,Sale Price ", "'price', 'Sale Price '"),
+        ("sale price", "'sale price'"),
+        (
+            "1,2.5,2.5",
+            "'1', '2.5', '2.5' (if these are values, the file has no header line: add one)",
+        ),
+    ],
+)
+def test_a_missing_target_is_told_with_what_may_have_been_meant(
+    data: Path, header: str, hint: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        read(data, write(data, "points.csv", f"{header}\n1{',2' * header.count(',')}\n"))
+    missing = "there is no column 'y', which spec.training.data.target names; there are: "
+    assert str(raised.value).endswith(f": {missing}{hint}")
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
 def test_a_wrong_delimiter_is_pointed_out(data: Path, delimiter: str) -> None:
     with pytest.raises(DataError, match="separates columns, set spec"):
         read(data, write(data, "points.csv", CSV.replace(",", delimiter)))

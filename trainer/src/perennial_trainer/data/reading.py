@@ -70,33 +70,28 @@ def check_headers(files: Sequence[FileTable], features: Sequence[str], data: Dat
     Raises:
         DataError: The text names file and column.
     """
-    wanted = [*features, data.target]
     for file in files:
-        _check_header(file, wanted)
+        _check_column(file, data.target, "target")  # first: of a file without a header most are off
+        for name in features:
+            _check_column(file, name, "features")
         if data.features is None:
             _check_same_columns(files[0], file)
 
 
-def _check_header(file: FileTable, wanted: list[str]) -> None:
+def _check_column(file: FileTable, name: str, field: str) -> None:
     names = file.table.column_names
-    for name in wanted:
-        if not name:
-            position = names.index(name) + 1
-            raise DataError(
-                f"{file.name}: column {position} has no name; give it one, or list the columns to"
-                " use in spec.training.data.features"
-            )
-        if name not in names:
-            raise DataError(
-                f"{file.name}: there is no column {name!r}, which {_field(name, wanted)} names;"
-                f" {columns_there_are(name, names)}"
-            )
-        if names.count(name) > 1:
-            raise DataError(f"{file.name}: the header names column {name!r} twice; rename one")
-
-
-def _field(name: str, wanted: list[str]) -> str:
-    return f"spec.training.data.{'target' if name == wanted[-1] else 'features'}"
+    if not name:
+        raise DataError(
+            f"{file.name}: column {names.index(name) + 1} has no name; give it one, or list the"
+            " columns to use in spec.training.data.features"
+        )
+    if name not in names:
+        raise DataError(
+            f"{file.name}: there is no column {name!r}, which spec.training.data.{field} names;"
+            f" {columns_there_are(name, names)}"
+        )
+    if names.count(name) > 1:
+        raise DataError(f"{file.name}: the header names column {name!r} twice; rename one")
 
 
 def _check_same_columns(first: FileTable, file: FileTable) -> None:

@@ -14,6 +14,7 @@ from perennial_trainer.data.formats import FileTable
 
 _NAMES_SHOWN = 20
 _DELIMITER = re.compile("[,;|\t]")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,27 @@ class Rows:
 
 
 def columns_there_are(name: str, names: list[str]) -> str:
-    """Return the names in a header, for messages, with the one that may have been meant."""
-    close = get_close_matches(name, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    if len(names) == 1 and (found := _DELIMITER.search(names[0])):
-        hint = f" (if {found[0]!r} separates columns, set spec.training.data.delimiter to it)"
-    return f"there are: {shown(names)}{hint}"
+    """Return the names in a header, for messages, with what may have been meant."""
+    hint = _hint(name, names)
+    return f"there are: {shown(names)}{hint and f' ({hint})'}"
+
+
+def _hint(name: str, names: list[str]) -> str:
+    if len(names) == 1 and (delimiter := _delimiter(name, names[0])):
+        return f"if {delimiter!r} separates columns, set spec.training.data.delimiter to it"
+    if names and all(_NUMBER.fullmatch(other.strip()) for other in names):
+        return "if these are values, the file has no header line: add one"
+    plain = [other for other in names if other.strip().casefold() == name.strip().casefold()]
+    close = plain or get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _delimiter(name: str, header: str) -> str | None:
+    """Return what seems to separate the columns of a header; spaces do stand in names."""
+    found = _DELIMITER.search(header)
+    if found is not None:
+        return found[0]
+    return " " if name in header.split() else None
 
 
 def shown(names: Sequence[str]) -> str:
