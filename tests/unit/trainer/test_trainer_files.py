@@ -220,6 +220,14 @@ def test_a_folder_without_data_is_refused(data: Path) -> None:
         read(data, "")
 
 
+def test_files_in_folders_below_are_pointed_to_by_a_pattern(data: Path) -> None:
+    write(data, "june/first.csv", CSV)
+    write(data, "june/second.csv", CSV)
+    with pytest.raises(DataError, match=r"of its own; a pattern that ends in /\*/\*\.csv takes th"):
+        read(data, "")
+    assert read(data, "*/*.csv").count == 6
+
+
 def test_a_pattern_without_a_match_is_refused(data: Path) -> None:
     with pytest.raises(
         DataError, match=r"^file:///data/\*\.csv .*: no file matches; the folder is empty"

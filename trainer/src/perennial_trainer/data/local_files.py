@@ -21,6 +21,7 @@ _BELOW_THE_MOUNT = (
     f"; the volume stands at {DATA_MOUNT}, so spec.training.data.uri should begin with"
     f" file://{DATA_MOUNT}/"
 )
+_BELOW = " of its own; a pattern that ends in /*/*.csv takes those of the folders below"
 
 
 def local_files(
@@ -66,7 +67,7 @@ def _at(path: Path, is_data: Callable[[str], bool]) -> tuple[list[Path], str]:
         return [path] if path.exists() else [], "there is no such file"
     files = [file for file in sorted(path.iterdir()) if not file.name.startswith((".", "_"))]
     data = [file for file in files if file.is_file() and is_data(file.name)]
-    return data, "the folder has no data files"
+    return data, f"the folder has no data files{_BELOW if any(map(Path.is_dir, files)) else ''}"
 
 
 @dataclass(frozen=True)
