@@ -249,6 +249,12 @@ def test_a_delimiter_belongs_to_csv(data: Path) -> None:
         read(data, write(data, "points.jsonl", "{}"), delimiter=";")
 
 
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r"])
+def test_what_cannot_stand_between_values_is_no_delimiter(data: Path, delimiter: str) -> None:
+    with pytest.raises(SpecError, match=r"^spec\.training\.data\.delimiter: cannot be "):
+        read(data, write(data, "points.csv", CSV), delimiter=delimiter)
+
+
 def test_a_missing_feature_is_named_with_a_near_one(data: Path) -> None:
     with pytest.raises(
         DataError, match=r"'width', which spec\.training\.data\.features.*'Width'\?"

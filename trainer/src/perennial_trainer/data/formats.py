@@ -25,6 +25,7 @@ FORMATS = {
     ".json": DataFormat.JSON_LINES,
 }
 _COMPRESSED = {".gz", ".bz2", ".zst"}
+_NO_DELIMITERS = ('"', "\n", "\r")
 FIRST_LINES = {DataFormat.CSV: 2, DataFormat.JSON_LINES: 1}
 
 
@@ -71,7 +72,8 @@ def format_of(file: DataFile, data: DataSpec) -> DataFormat:
     """Return the format of a file.
 
     Raises:
-        SpecError: The suffix tells none and the spec does neither; or it has no delimiters.
+        SpecError: The suffix tells none and the spec does neither; or it has no delimiters, or not
+            that of the spec.
     """
     kind = data.format or format_by_suffix(file.uri)
     if kind is None:
@@ -82,6 +84,11 @@ def format_of(file: DataFile, data: DataSpec) -> DataFormat:
     if data.delimiter is not None and kind is not DataFormat.CSV:
         raise SpecError(
             f"spec.training.data.delimiter: {file.name} is {kind}, and only csv has delimiters"
+        )
+    if data.delimiter in _NO_DELIMITERS:
+        raise SpecError(
+            f"spec.training.data.delimiter: cannot be {data.delimiter!r}; give the character that"
+            " stands between values, which is no quote and no line break"
         )
     return kind
 
