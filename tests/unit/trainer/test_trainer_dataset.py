@@ -137,6 +137,22 @@ BAD_TARGETS: list[tuple[Task, Any, str]] = [
         ["1", "two", "3"],
         "points.csv, line 3: the target column 'y' holds text, 'two'; a regressor needs numbers",
     ),
+    (
+        Task.REGRESSION,
+        ["0,5", "1,5", "2,5"],
+        "points.csv, line 2: the target column 'y' holds text, '0,5'; a regressor needs numbers,"
+        " without commas",
+    ),
+    (
+        Task.REGRESSION,
+        [None, "1", "2"],
+        "points.csv, line 3: the target column 'y' holds text, '1'; a regressor needs numbers",
+    ),
+    (
+        Task.REGRESSION,
+        pa.array([None] * 3, pa.string()),
+        "points.csv: the target column 'y' has no value in any row",
+    ),
     (Task.CLASSIFICATION, ["a", None, "b"], "points.csv, line 3: the target column 'y' has no v"),
     (Task.CLASSIFICATION, ["a"] * 3, "points.csv: the target column 'y' holds a single class, 'a'"),
     (Task.CLASSIFICATION, [1, 1, 1], "points.csv: the target column 'y' holds a single class, 1"),

@@ -117,6 +117,21 @@ def test_a_number_that_is_none_is_pointed_out() -> None:
         trained({"x": values, "y": Y})
 
 
+@pytest.mark.parametrize("shape", ["{},5", "-{},25", "1.00{},5", "{},000", "1,00{},000.5"])
+def test_numbers_with_commas_are_no_categories(shape: str) -> None:
+    values = [shape.format(row % 7) for row in range(N)]
+    with pytest.raises(DataError) as raised:
+        trained({"x": missing_at(values, 3), "y": Y})
+    expected = f"points.csv: column 'x' holds numbers with commas, such as {shape.format(0)!r}; wri"
+    assert str(raised.value).startswith(expected)
+
+
+@pytest.mark.parametrize("shape", ["{}, 5", "a{},5", "{},", ",{}", "{}.{}"])
+def test_other_texts_with_numbers_are_categories(shape: str) -> None:
+    values = [shape.format(row % 7, "b") for row in range(N)]
+    assert loaded(trained({"x": values, "y": Y})).manifest.inputs[0].type == "string"
+
+
 def test_too_many_categories_are_refused() -> None:
     names = [f"name {i}" for i in range(MOST_CATEGORIES + 1)]
     with pytest.raises(DataError, match="column 'id' holds 1001 different texts, too many"):

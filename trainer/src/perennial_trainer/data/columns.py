@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,8 @@ from perennial_trainer.data.rows import Rows
 from perennial_trainer.failure import DataError
 
 Array = NDArray[Any]
+
+_COMMA_NUMBER = re.compile(r"[-+]?[0-9.]*[0-9](,[0-9]+)+(\.[0-9]+)?")
 
 _LONGEST_TYPE = 60
 """Of nested data a type has the name of every field."""
@@ -139,6 +142,11 @@ def texts(rows: Rows, name: str) -> Array:
 
 def _decoded(chunk: pa.Array) -> pa.Array:
     return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
+
+
+def is_comma_number(text: str) -> bool:
+    """Return whether a text is a number but for commas, be it before decimals or thousands."""
+    return _COMMA_NUMBER.fullmatch(text) is not None
 
 
 def is_numeric(kind: Kind | None) -> bool:

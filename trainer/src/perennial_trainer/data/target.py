@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from perennial_trainer.data.columns import (
     Array,
     Kind,
     integers,
+    is_comma_number,
     is_numeric,
     kind_of,
     numbers,
@@ -103,7 +105,7 @@ def _too_large(rows: Rows, values: Array) -> DataError:
 
 def _finite_numbers(rows: Rows, kind: Kind) -> Array:
     if not is_numeric(kind):
-        raise DataError(f"{_first_text(rows)}; a regressor needs numbers")
+        _refuse_texts(rows)
     values = np.empty(rows.count)
     numbers(rows, rows.target, values)
     _refuse_missing(rows, np.isnan(values))
@@ -133,9 +135,16 @@ def _refuse_missing(rows: Rows, missing: Array) -> None:
         )
 
 
-def _first_text(rows: Rows) -> str:
-    """Return where the first value stands that is no number."""
+def _refuse_texts(rows: Rows) -> NoReturn:
+    """Tell where the first value stands that is no number, or the first one where all are numbers
+    in quotes."""
     values = pd.Series(texts(rows, rows.target), dtype=object)
+    if values.isna().all():
+        raise _no_values(rows)
     wrong = pd.to_numeric(values, errors="coerce").isna() & values.notna()
-    row = int(np.argmax(wrong.to_numpy()))
-    return f"{rows.place(row)}: the target column {rows.target!r} holds text, {values[row]!r}"
+    row = int(np.argmax((wrong if wrong.any() else values.notna()).to_numpy()))
+    comma = ", without commas" if is_comma_number(values[row]) else ""
+    raise DataError(
+        f"{rows.place(row)}: the target column {rows.target!r} holds text, {values[row]!r}; a"
+        f" regressor needs numbers{comma}"
+    )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from perennial_core.manifest import Column, ColumnType
-from perennial_trainer.data.columns import Array
+from perennial_trainer.data.columns import Array, is_comma_number
 from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.failure import DataError
 
@@ -39,7 +39,7 @@ def with_preprocessing(
 
     Raises:
         DataError: A column of text has too many values to be categories, or is of numbers but for
-            some values.
+            some values, or but for commas.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -95,12 +95,23 @@ def _check_categories(
             " correct that, or give a pipeline in spec.training.estimator.steps if these are names"
             " of categories"
         )
+    _refuse_comma_numbers(dataset, name, categories)
     if len(categories) > MOST_CATEGORIES:
         more = "" if texts is None else " or more"
         raise DataError(
             f"{dataset.name}: column {name!r} holds {len(categories)} different texts{more}, too"
             f" many for categories ({MOST_CATEGORIES}); list the columns to use in"
             " spec.training.data.features, or give a pipeline in spec.training.estimator.steps"
+        )
+
+
+def _refuse_comma_numbers(dataset: Dataset, name: str, categories: pd.Series) -> None:
+    some = categories[:MOST_CATEGORIES]
+    if len(some) and some.map(is_comma_number).mean() >= _MOSTLY_NUMBERS:
+        raise DataError(
+            f"{dataset.name}: column {name!r} holds numbers with commas, such as {categories[0]!r};"
+            " write them without, with a point before decimals, or give a pipeline in"
+            " spec.training.estimator.steps if these are names of categories"
         )
 
 
