@@ -30,6 +30,11 @@ def search(**params: Any) -> dict[str, Any]:
     }
 
 
+PICK = {
+    "name": "pick",
+    "class": "sklearn.compose.ColumnTransformer",
+    "params": {"transformers": [["all", "passthrough", ["x"]]]},
+}
 PCA = {"name": "pca", "class": "sklearn.decomposition.PCA", "params": {"n_components": 9}}
 NEAREST = {"class": "sklearn.neighbors.KNeighborsRegressor", "params": {"n_neighbors": 500}}
 FIELD = "spec.training.estimator"
@@ -41,19 +46,25 @@ TOLD: list[tuple[Mapping[str, Any], dict[str, Any], str, str]] = [
         {"x": X, "color": COLORS},
         {"steps": [SCALE, PREDICT]},
         f"{FIELD}.steps[scale]: sklearn.preprocessing.StandardScaler {FIT}could not convert string",
-        "; columns of text: 'color'; encode them in a step before",
+        "; columns of text, which have to be encoded before: 'color'",
     ),
     (
         {"x": X, "color": COLORS},
         {"steps": [PREDICT]},
         f"{FIELD}.steps[predict]: sklearn.linear_model.LinearRegression {FIT}could not convert",
-        "; columns of text: 'color'; encode them in a step before",
+        "; columns of text, which have to be encoded before: 'color'",
     ),
     (
         {"x": [None, *X[1:]], "z": X},
         {"steps": [SCALE, PREDICT]},
         f"{FIELD}.steps[predict]: sklearn.linear_model.LinearRegression {FIT}Input X contains NaN",
         "; columns that miss values: 'x'",
+    ),
+    (
+        {"x": X},
+        {"steps": [SCALE, PICK, PREDICT]},
+        f"{FIELD}.steps[pick]: sklearn.compose.ColumnTransformer {FIT}Specifying the columns using",
+        "; what other steps give has no names: put this step first, or write positions",
     ),
     (
         {"x": X},

@@ -78,10 +78,12 @@ def _remedy(problem: str, dataset: Dataset) -> str:
     """Return what scikit-learn's error leaves out: the columns that it is of."""
     if "could not convert string" in problem:
         texts = [column.name for column in dataset.inputs if column.type is ColumnType.STRING]
-        return f"; columns of text: {shown(texts)}; encode them in a step before"
+        return f"; columns of text, which have to be encoded before: {shown(texts)}"
     if "contains NaN" in problem:
         gaps = [column.name for column in dataset.inputs if column.nullable]
         return f"; columns that miss values: {shown(gaps)}"
+    if "only supported for dataframes" in problem:
+        return "; what other steps give has no names: put this step first, or write positions"
     if "Found unknown categories" in problem:
         return (
             "; they are not in the rows that it was fitted on: the encoder's parameter"
