@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from pyarrow import parquet
 from trainer_builders import order, settings
 
@@ -286,8 +287,10 @@ def test_a_missing_target_is_told_with_what_may_have_been_meant(
 
 @pytest.mark.parametrize("delimiter", [";", "\t", " "])
 def test_a_wrong_delimiter_is_pointed_out(data: Path, delimiter: str) -> None:
-    with pytest.raises(DataError, match="separates columns, set spec"):
+    with pytest.raises(DataError, match="separates columns, set spec") as raised:
         read(data, write(data, "points.csv", CSV.replace(",", delimiter)))
+    written = str(raised.value).partition("(if ")[2].partition(" separates")[0]
+    assert yaml.safe_load(written) == delimiter
 
 
 def test_a_folder_that_may_not_be_read_is_the_users_to_repair(

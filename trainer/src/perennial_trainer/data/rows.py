@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -86,7 +87,8 @@ def columns_there_are(name: str, names: list[str]) -> str:
 
 def _hint(name: str, names: list[str]) -> str:
     if len(names) == 1 and (delimiter := _delimiter(name, names[0])):
-        return f"if {delimiter!r} separates columns, set spec.training.data.delimiter to it"
+        written = json.dumps(delimiter)  # as YAML takes it, to which a tab in ' is two characters
+        return f"if {written} separates columns, set spec.training.data.delimiter to it"
     if names and all(_NUMBER.fullmatch(other.strip()) for other in names):
         return "if these are values, the file has no header line: add one"
     plain = [other for other in names if other.strip().casefold() == name.strip().casefold()]
