@@ -23,7 +23,7 @@ def pipeline(*steps: Any) -> dict[str, Any]:
     return {"class": "sklearn.pipeline.Pipeline", "params": {"steps": [*steps]}}
 
 
-def picking(*columns: str) -> dict[str, Any]:
+def picking(*columns: str | int) -> dict[str, Any]:
     """Return the steps of a pipeline that picks columns, the last of them as a second lot."""
     entries = ["one", SCALE, list(columns[:-1])], ["two", "passthrough", [columns[-1]]]
     return {"steps": [{"name": "prepare", **transformer(*entries)}, PREDICT]}
@@ -54,6 +54,12 @@ FIELD = "spec.training.estimator.steps[prepare].params.transformers"
             " 'color'",
         ),
         (
+            [0, -2, 2],
+            None,
+            f"points.csv: there is no column at 2, which {FIELD}[1][2] names; there are 2 features,"
+            " the first of them at 0",
+        ),
+        (
             ["x", "width"],
             ["x", "color"],
             f"points.csv: column 'width', which {FIELD}[1][2] names, is not in"
@@ -62,7 +68,7 @@ FIELD = "spec.training.estimator.steps[prepare].params.transformers"
     ],
 )
 def test_a_column_that_is_no_feature_is_told_before_the_fit(
-    columns: list[str], features: Any, message: str, monkeypatch: pytest.MonkeyPatch
+    columns: list[str | int], features: Any, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("perennial_trainer.training._fit", lambda *_: pytest.fail("was fitted"))
     with pytest.raises(DataError) as raised:
@@ -77,7 +83,7 @@ def test_of_many_columns_some_are_shown() -> None:
     assert len(str(raised.value)) < 700
 
 
-FOUND: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+FOUND: list[tuple[dict[str, Any], list[tuple[str | int, str]]]] = [
     (LINEAR, []),
     (
         picking("a", "b", "c"),
@@ -114,7 +120,8 @@ FOUND: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
                     "name": "s",
                     **transformer(
                         ["nested", transformer(["n", SCALE, ["b"]]), ["a"]],
-                        ["by position", SCALE, [0, 1]],
+                        ["by position", SCALE, [1]],
+                        ["by a mask", SCALE, [True, False]],
                         ["of another form", ["c"]],
                         {"name": "n", "columns": ["c"]},
                     ),
@@ -124,6 +131,7 @@ FOUND: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         [
             ("a", ".steps[s].params.transformers[0][2]"),
             ("b", ".steps[s].params.transformers[0][1].params.transformers[0][2]"),
+            (1, ".steps[s].params.transformers[1][2]"),
         ],
     ),
 ]
@@ -131,7 +139,7 @@ FOUND: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
 
 @pytest.mark.parametrize(("estimator", "found"), FOUND)
 def test_what_gets_the_rows_as_they_are_names_columns_of_the_data(
-    estimator: dict[str, Any], found: list[tuple[str, str]]
+    estimator: dict[str, Any], found: list[tuple[str | int, str]]
 ) -> None:
     named = list(named_columns(order(estimator=estimator).training.estimator))
     prefix = "spec.training.estimator"

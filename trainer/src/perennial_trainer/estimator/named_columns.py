@@ -21,9 +21,9 @@ _FIELD = "spec.training.estimator"
 
 @dataclass(frozen=True)
 class NamedColumn:
-    """A column, and where the spec names it."""
+    """A column, by its name or its position among the features, and where the spec names it."""
 
-    name: str
+    name: str | int
     field: str
 
 
@@ -35,11 +35,20 @@ def check_named_columns(spec: TrainingSpec, dataset: Dataset) -> None:
     """
     features = [column.name for column in dataset.inputs]
     for column in named_columns(spec.estimator):
-        if column.name not in features:
+        if not _is_there(column.name, features):
             raise DataError(f"{dataset.name}: {_problem(column, features, spec.data)}")
 
 
+def _is_there(name: str | int, features: list[str]) -> bool:
+    if isinstance(name, str):
+        return name in features
+    return -len(features) <= name < len(features)
+
+
 def _problem(column: NamedColumn, features: list[str], data: DataSpec) -> str:
+    if isinstance(column.name, int):
+        there_are = f"there are {len(features)} features, the first of them at 0"
+        return f"there is no column at {column.name}, which {column.field} names; {there_are}"
     there_are = columns_there_are(column.name, features)
     if column.name == data.target:
         return f"column {column.name!r}, which {column.field} names, is the target; {there_are}"
@@ -94,6 +103,6 @@ def _named_in_transformers(transformers: Any, field: str) -> Iterator[NamedColum
         place = f"{field}.transformers[{position}]"
         columns = entry[2] if isinstance(entry[2], list) else [entry[2]]
         for column in columns:
-            if isinstance(column, str):
+            if isinstance(column, str | int) and not isinstance(column, bool):  # bools are a mask
                 yield NamedColumn(column, f"{place}[2]")
         yield from _named_in(entry[1], f"{place}[1]")
