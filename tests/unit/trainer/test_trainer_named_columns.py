@@ -109,6 +109,16 @@ FOUND: list[tuple[dict[str, Any], list[tuple[str | int, str]]]] = [
         [("a", ".params.estimators[0][1].params.steps[0][1].params.transformers[0][2]")],
     ),
     (
+        {
+            "class": "sklearn.ensemble.StackingRegressor",
+            "params": {
+                "estimators": [["l", LINEAR]],
+                "final_estimator": pipeline(["s", transformer(["n", SCALE, [7]])], ["p", LINEAR]),
+            },
+        },
+        [],
+    ),
+    (
         {"steps": [{"name": "scale", **SCALE}, {"name": "s", **transformer(["n", SCALE, ["a"]])}]},
         [],
     ),

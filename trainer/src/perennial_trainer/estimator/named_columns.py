@@ -18,6 +18,9 @@ from perennial_trainer.failure import DataError
 
 _FIELD = "spec.training.estimator"
 
+_GET_THE_ROWS = {"estimator", "estimators", "regressor", "transformer_list"}
+"""Parameters that get the rows as what has them does; a final_estimator gets predictions."""
+
 
 @dataclass(frozen=True)
 class NamedColumn:
@@ -84,7 +87,8 @@ def _named_by(path: str, params: Mapping[str, Any], field: str) -> Iterator[Name
         yield from _named_in(steps[:1] if isinstance(steps, list) else [], f"{field}.params.steps")
     else:
         for key, value in params.items():
-            yield from _named_in(value, f"{field}.params.{key}")
+            if key in _GET_THE_ROWS:
+                yield from _named_in(value, f"{field}.params.{key}")
 
 
 def _named_in(value: Any, field: str) -> Iterator[NamedColumn]:
