@@ -82,6 +82,12 @@ def test_lines_stay_as_far_behind_as_a_person_had_them() -> None:
         )
 
 
+def test_lines_in_braces_do_not_say_how_far_others_stand_behind() -> None:
+    spec = "spec:\n  rollout:\n    approval: Manual\n"
+    text = "kind: PredictionModel\nmetadata: {name: points,\n           namespace: tests}\n" + spec
+    assert edited(text, {PIN: 3}).endswith(f"\n{spec}    pinnedVersion: 3\n")
+
+
 def test_what_is_to_be_removed_may_be_absent() -> None:
     assert edited(FILE, {PIN: None}) == FILE
 

@@ -154,7 +154,8 @@ class Local:
         manifests = await self._visit.registry.manifests(key, snapshot.versions)
         asked, readiness = read_asked(self._visit.asked), None
         if running is not None:
-            readiness = await ask_readiness(key, running.port)
+            port = running.port or local.model.spec.serving.port
+            readiness = await ask_readiness(key, port)
         return Seen(
             local,
             snapshot,

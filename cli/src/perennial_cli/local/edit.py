@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +20,6 @@ from perennial_core.resource import KIND
 
 Fields = Mapping[tuple[str, ...], Any]
 """Paths below the PredictionModel with their new values; None removes a field."""
-
-_INDENTED = re.compile(r"^( +)[^\s#-]", re.MULTILINE)
 
 
 def edit_file(file: Path, fields: Fields) -> None:
@@ -59,7 +56,8 @@ def edited(text: str, fields: Fields) -> str:
 
 def _round_trip(text: str, fields: Fields) -> str:
     """Return the text with the part of it written anew that is the model."""
-    begin, end = _extent(text)
+    node = _model(text)
+    begin, end = node.start_mark.index, node.end_mark.index
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 2**16  # no line is broken that was not
@@ -68,7 +66,7 @@ def _round_trip(text: str, fields: Fields) -> str:
     try:
         model = yaml.load(text[begin:end])
         _, step, offset = load_yaml_guess_indent(text[begin:end])
-        yaml.indent(_mapping_step(text[begin:end]), step, offset)
+        yaml.indent(_mapping_step(node), step, offset)
         _set(model, fields)
         yaml.dump(model, output)
     except YAMLError as error:
@@ -76,19 +74,21 @@ def _round_trip(text: str, fields: Fields) -> str:
     return text[:begin] + output.getvalue() + text[end:]
 
 
-def _mapping_step(text: str) -> int | None:
-    """Return how far a mapping stands behind the one that it is in; None: none does."""
-    found = _INDENTED.search(text)
-    return len(found[1]) if found else None
-
-
-def _extent(text: str) -> tuple[int, int]:
-    """Return where in a text its one model begins and ends."""
+def _model(text: str) -> MappingNode:
+    """Return the one model of a text, with where it stands."""
     for node in compose_all(text, SafeLoader):
         fields = node.value if isinstance(node, MappingNode) else []
         if any((key.value, value.value) == ("kind", KIND) for key, value in fields):
-            return node.start_mark.index, node.end_mark.index
+            return node
     raise UserError(f"holds no {KIND}")
+
+
+def _mapping_step(model: MappingNode) -> int | None:
+    """Return how far a mapping stands behind the one that it is in; None: none does."""
+    for _, value in model.value:
+        if isinstance(value, MappingNode) and not value.flow_style:
+            return int(value.start_mark.column - model.start_mark.column)
+    return None
 
 
 def _is_model(document: Any) -> bool:

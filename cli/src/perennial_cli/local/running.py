@@ -16,8 +16,9 @@ class Running(Record, frozen=True, kw_only=True):
 
     registry: dict[str, str]
     """The variables by which its registry is found; among them may be a password."""
-    port: int
-    """Where its predictor answers: the file may name another, to which it has not moved."""
+    port: int | None = None
+    """Where its predictor answers: the file may name another, to which it has not moved.
+    None: the file's; so say runs of earlier releases."""
 
     def settings(self) -> RegistrySettings:
         prefix = "PERENNIAL_REDIS_"
