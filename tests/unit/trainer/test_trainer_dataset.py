@@ -198,6 +198,7 @@ def test_text_in_one_file_and_numbers_in_another_are_refused() -> None:
         ([3, 1, 2], ColumnType.INT64, [3, 1, 2]),
         ([3.0, 1.0, 2.0], ColumnType.INT64, [3, 1, 2]),
         ([2**63 - 1, -(2**63), 0], ColumnType.INT64, [2**63 - 1, -(2**63), 0]),
+        ([-(2.0**63), 1.0, 0.0], ColumnType.INT64, [-(2**63), 1, 0]),
         (["a", "b", "a"], ColumnType.STRING, ["a", "b", "a"]),
     ],
 )

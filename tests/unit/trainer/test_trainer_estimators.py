@@ -278,6 +278,7 @@ FINE = [
     prepared(
         ["t", {"class": "sklearn.pipeline.Pipeline", "params": {"steps": [["w", WORDS]]}}, "text"]
     ),
+    prepared(["f", {"class": "sklearn.preprocessing.FunctionTransformer"}, "x"]),
     prepared(
         ["s", SCALER, {"class": "sklearn.compose.make_column_selector", "params": {"pattern": "x"}}]
     ),
@@ -294,6 +295,15 @@ def test_a_wrong_estimator_is_refused_with_its_field(spec: dict[str, Any], messa
     with pytest.raises(SpecError) as raised:
         build(spec)
     assert str(raised.value).startswith(message)
+
+
+class AutoRidge(Ridge):  # type: ignore[misc]
+    """Takes what its base does not, as a subclass may."""
+
+
+def test_what_is_not_of_scikit_learn_is_not_held_to_its_declarations() -> None:
+    spec = {"class": f"{__name__}.AutoRidge", "params": {"alpha": "auto"}}
+    assert build(spec, (__name__,)).alpha == "auto"
 
 
 def test_further_modules_can_be_allowed() -> None:

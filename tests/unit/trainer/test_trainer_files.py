@@ -250,7 +250,7 @@ def test_a_delimiter_belongs_to_csv(data: Path) -> None:
         read(data, write(data, "points.jsonl", "{}"), delimiter=";")
 
 
-@pytest.mark.parametrize("delimiter", ['"', "\n", "\r"])
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "é"])
 def test_what_cannot_stand_between_values_is_no_delimiter(data: Path, delimiter: str) -> None:
     with pytest.raises(SpecError, match=r"^spec\.training\.data\.delimiter: cannot be "):
         read(data, write(data, "points.csv", CSV), delimiter=delimiter)

@@ -76,6 +76,11 @@ def test_a_column_that_is_no_feature_is_told_before_the_fit(
     assert str(raised.value) == message
 
 
+def test_positions_in_what_the_default_preprocessing_makes_are_not_looked_for() -> None:
+    entries = ["x", SCALE, [0]], ["colors", "passthrough", [1, 2]]  # one for each of the colors
+    trained(TABLE, pipeline(["prepare", transformer(*entries)], ["predict", LINEAR]))
+
+
 def test_of_many_columns_some_are_shown() -> None:
     wide = {f"column {i}": range(20) for i in range(1000)} | {"y": range(20)}
     with pytest.raises(DataError, match=r"'column 19', \.\.\.") as raised:

@@ -126,7 +126,13 @@ def test_numbers_with_commas_are_no_categories(shape: str) -> None:
     assert str(raised.value).startswith(expected)
 
 
-@pytest.mark.parametrize("shape", ["{}, 5", "a{},5", "{},", ",{}", "{}.{}"])
+def test_whole_numbers_among_those_with_commas_are_no_categories_either() -> None:
+    values = ["n/a" if row == 0 else f"{row}" if row % 2 else f" {row},5" for row in range(N)]
+    with pytest.raises(DataError, match=r"'x' holds numbers with commas, such as ' 2,5'; write"):
+        trained({"x": values, "y": Y})
+
+
+@pytest.mark.parametrize("shape", ["{}, 5", "a{},5", "{},", ",{}", "{}.{}", "{},2,3", "52.{},13.4"])
 def test_other_texts_with_numbers_are_categories(shape: str) -> None:
     values = [shape.format(row % 7, "b") for row in range(N)]
     assert loaded(trained({"x": values, "y": Y})).manifest.inputs[0].type == "string"

@@ -77,10 +77,13 @@ def _round_trip(text: str, fields: Fields) -> str:
 def _model(text: str) -> MappingNode:
     """Return the one model of a text, with where it stands."""
     for node in compose_all(text, SafeLoader):
-        fields = node.value if isinstance(node, MappingNode) else []
-        if any((key.value, value.value) == ("kind", KIND) for key, value in fields):
+        if isinstance(node, MappingNode) and _is_kind(node):
             return node
     raise UserError(f"holds no {KIND}")
+
+
+def _is_kind(node: MappingNode) -> bool:
+    return any((key.value, value.value) == ("kind", KIND) for key, value in node.value)
 
 
 def _mapping_step(model: MappingNode) -> int | None:

@@ -17,7 +17,9 @@ from perennial_trainer.failure import DataError
 
 Array = NDArray[Any]
 
-_COMMA_NUMBER = re.compile(r"[-+]?[0-9.]*[0-9](,[0-9]+)+(\.[0-9]+)?")
+_DECIMAL_COMMA = r"([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+"
+_THOUSANDS_COMMA = r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?"
+_COMMA_NUMBER = re.compile(rf"\s*[-+]?({_DECIMAL_COMMA}|{_THOUSANDS_COMMA})\s*")
 
 _LONGEST_TYPE = 60
 """Of nested data a type has the name of every field."""

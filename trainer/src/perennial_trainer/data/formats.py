@@ -85,10 +85,10 @@ def format_of(file: DataFile, data: DataSpec) -> DataFormat:
         raise SpecError(
             f"spec.training.data.delimiter: {file.name} is {kind}, and only csv has delimiters"
         )
-    if data.delimiter in _NO_DELIMITERS:
+    if data.delimiter in _NO_DELIMITERS or not (data.delimiter or "").isascii():
         raise SpecError(
             f"spec.training.data.delimiter: cannot be {data.delimiter!r}; give the character that"
-            " stands between values, which is no quote and no line break"
+            " stands between values: of ASCII, no quote and no line break"
         )
     return kind
 

@@ -83,7 +83,7 @@ def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
             return integers(rows, rows.target)
         except pa.ArrowInvalid:  # of unsigned numbers
             raise _too_large(rows, values) from None
-    if (np.abs(values) >= _TOO_LARGE).any():
+    if not _fits(values).all():
         raise _too_large(rows, values)
     fractions = np.flatnonzero(values != np.floor(values))
     if fractions.size:
@@ -95,8 +95,12 @@ def _whole(rows: Rows, values: Array, kind: Kind) -> Array:
     return values.astype(np.int64)
 
 
+def _fits(values: Array) -> Array:
+    return (values >= -_TOO_LARGE) & (values < _TOO_LARGE)
+
+
 def _too_large(rows: Rows, values: Array) -> DataError:
-    row = int(np.argmax(np.abs(values) >= _TOO_LARGE))
+    row = int(np.argmin(_fits(values)))
     return DataError(
         f"{rows.place(row)}: the target column {rows.target!r} holds {values[row]:.15g}; a label"
         " that is a whole number has at most 63 bits: number the classes anew, or make them texts"

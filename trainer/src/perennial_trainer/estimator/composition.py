@@ -68,7 +68,10 @@ def _check_columns(transformer: Any, columns: Any, field: str) -> None:
         return
     from sklearn.utils import get_tags
 
-    takes, name = get_tags(transformer).input_tags, type(transformer).__name__
+    tags, name = get_tags(transformer), type(transformer).__name__
+    if tags.no_validation:  # such as of a FunctionTransformer, which passes on what it gets
+        return
+    takes = tags.input_tags
     if takes.two_d_array and isinstance(columns, str | int):
         raise SpecError(f"{field}: {name} takes a list of columns; write [{columns}]")
     if takes.string and not takes.two_d_array and isinstance(columns, list):

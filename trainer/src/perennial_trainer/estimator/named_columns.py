@@ -38,6 +38,8 @@ def check_named_columns(spec: TrainingSpec, dataset: Dataset) -> None:
     """
     features = [column.name for column in dataset.inputs]
     for column in named_columns(spec.estimator):
+        if isinstance(column.name, int) and spec.estimator.steps is None:
+            continue  # of what the default preprocessing makes of the features
         if not _is_there(column.name, features):
             raise DataError(f"{dataset.name}: {_problem(column, features, spec.data)}")
 

@@ -95,7 +95,7 @@ def _check_categories(
             " correct that, or give a pipeline in spec.training.estimator.steps if these are names"
             " of categories"
         )
-    _refuse_comma_numbers(dataset, name, categories)
+    _refuse_comma_numbers(dataset, name, categories[:MOST_CATEGORIES])
     if len(categories) > MOST_CATEGORIES:
         more = "" if texts is None else " or more"
         raise DataError(
@@ -106,10 +106,12 @@ def _check_categories(
 
 
 def _refuse_comma_numbers(dataset: Dataset, name: str, categories: pd.Series) -> None:
-    some = categories[:MOST_CATEGORIES]
-    if len(some) and some.map(is_comma_number).mean() >= _MOSTLY_NUMBERS:
+    with_comma = categories[categories.map(is_comma_number).astype(bool)]
+    plain = pd.to_numeric(categories, errors="coerce").count()
+    if len(with_comma) and len(with_comma) + plain >= _MOSTLY_NUMBERS * len(categories):
         raise DataError(
-            f"{dataset.name}: column {name!r} holds numbers with commas, such as {categories[0]!r};"
+            f"{dataset.name}: column {name!r} holds numbers with commas, such as"
+            f" {with_comma.iloc[0]!r};"
             " write them without, with a point before decimals, or give a pipeline in"
             " spec.training.estimator.steps if these are names of categories"
         )
