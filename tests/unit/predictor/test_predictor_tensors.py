@@ -69,6 +69,20 @@ def test_a_tensor_for_each_column_makes_rows_whatever_their_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("datatype", [*INTEGERS, *FLOATS, BOOL])
+@pytest.mark.parametrize("others", [[], [ColumnType.STRING]])
+def test_null_is_a_missing_value_in_every_datatype(datatype: str, others: list[ColumnType]) -> None:
+    kind = ColumnType.BOOL if datatype == BOOL else ColumnType.INT64
+    columns = [Column(name="x", type=kind, nullable=True)]
+    columns += [Column(name="text", type=each) for each in others]
+    texts = [tensor("text", BYTES, ["a", "b"]) for _ in others]
+    values = [None, True if datatype == BOOL else 1]
+    found = TensorReader(columns, 3).rows([tensor("x", datatype, values), *texts])
+    first, second = (row[0] for row in found)
+    assert first is None or np.isnan(first)
+    assert second == 1
+
+
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
 def test_a_column_has_one_or_two_dimensions(shape: tuple[int, ...]) -> None:
     x1, x2 = tensor("x1", "FP64", [1, 2], *shape), tensor("x2", "FP32", [3.0, 4.0], *shape)
@@ -139,6 +153,8 @@ def test_the_largest_float32_is_taken_as_it_is_written(value: float) -> None:
         ("small", "FP64", [1e39], "row 0: 1e+39 is not a finite number within float32"),
         ("small", "FP64", [2.0**128 - 2.0**103], "is not a finite number within float32"),
         ("small", "FP64", [None], "row 0: the value is missing"),
+        ("count", "INT64", [None], "row 0: the value is missing"),
+        ("flag", BOOL, [None], "row 0: the value is missing"),
         ("count", "FP64", [1.5], "row 0: 1.5 is not an integer of 64 bits"),
         ("count", "UINT64", [2**64 - 1], "is not an integer of 64 bits"),
         ("count", BOOL, [True], "the datatype is BOOL; expected a number (int64)"),
@@ -170,8 +186,8 @@ def test_values_that_a_column_does_not_have_are_named(
         ("INT8", [1, 128], "data: element 1: expected INT8, got 128"),
         ("UINT16", [-1], "data: element 0: expected UINT16, got -1"),
         ("INT64", [1.0], "data: element 0: expected INT64, got 1.0"),
-        ("INT64", [None], "data: element 0: expected INT64, got null"),
-        (BOOL, [1], "data: element 0: expected BOOL, got 1"),
+        ("INT64", [None, 1.0], "data: element 1: expected INT64, got 1.0"),
+        (BOOL, [None, 1], "data: element 1: expected BOOL, got 1"),
         (BYTES, [1], "data: element 0: expected BYTES, got 1"),
         (BYTES, [["a"], "b"], "data: the nested lists differ in depth or length"),
         ("FP64", [[1], [2, 3]], "data: the nested lists differ in depth or length"),

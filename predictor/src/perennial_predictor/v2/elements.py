@@ -26,6 +26,9 @@ _TYPECODES: Mapping[str, str] = {
 """Those of Python's arrays, which check type and range of each element faster than NumPy reads
 them. A float of 16 bits has none."""
 
+_INTEGERS = "bhiqBHIQ"
+"""The typecodes that have no NaN."""
+
 
 def from_json(
     name: str, datatype: str, data: Any, *, may_hold_bools: bool = True
@@ -34,8 +37,8 @@ def from_json(
 
     Args:
         name: Of the input.
-        datatype: What the elements should be. A number may be null, for one that is missing, where
-            the datatype has NaN; a text may be so too.
+        datatype: What the elements should be. Any may be null, for one that is missing; integers
+            and bools are returned as float64 then, with NaN for it.
         data: What JSON brought.
         may_hold_bools: False where the text of the JSON is known to hold none.
 
@@ -125,8 +128,10 @@ def _texts(name: str, elements: list[Any]) -> Array:
 
 def _bools(name: str, elements: list[Any]) -> Array:
     for row, element in enumerate(elements):
-        if type(element) is not bool:
+        if element is not None and type(element) is not bool:
             raise refused(name, _unexpected(row, BOOL, element))
+    if None in elements:
+        return np.array(elements, dtype=np.float64)
     return np.array(elements, dtype=np.bool_)
 
 
@@ -135,7 +140,10 @@ def _numbers(name: str, datatype: str, elements: list[Any]) -> Array:
     try:
         numbers = array(code, elements)
     except (TypeError, OverflowError):
-        numbers = array(code, _one_by_one(name, datatype, elements))
+        numbers = array("d", _one_by_one(name, datatype, elements))
+        if code in _INTEGERS:
+            return np.frombuffer(numbers, np.float64)
+        numbers = array(code, numbers)
     if datatype != _HALF:
         return np.frombuffer(numbers, DTYPES[datatype])
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
@@ -143,11 +151,10 @@ def _numbers(name: str, datatype: str, elements: list[Any]) -> Array:
 
 
 def _one_by_one(name: str, datatype: str, elements: list[Any]) -> Iterator[float]:
-    """Yield numbers of which some are missing, or say which is none."""
+    """Yield numbers, NaN for those that are missing, or say which is none."""
     code = _TYPECODES[datatype]
-    may_miss = code in "fd"
     for row, element in enumerate(elements):
-        if element is None and may_miss:
+        if element is None:
             yield np.nan
             continue
         try:
