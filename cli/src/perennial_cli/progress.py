@@ -37,6 +37,14 @@ class Asked:
     """The runs that there were."""
     value: str | None = None
     """The request's; None: a change of the spec asked."""
+    taken: str | None = None
+    """The request that had been taken up last."""
+
+    def is_taken_up(self, requested: str | None) -> bool:
+        """Return whether the request was, or one that replaced it; the command's are times."""
+        if self.value is None or requested == self.value:
+            return True
+        return requested not in (None, self.taken) and requested > self.value
 
 
 def of_run(model: ModelView, asked: Asked) -> Progress:
@@ -46,7 +54,7 @@ def of_run(model: ModelView, asked: Asked) -> Progress:
         degraded = model.condition("Degraded")
         if degraded and degraded.status == "True" and degraded.reason == "RunWaits":
             return Progress(Phase.GOES_ON, degraded.message)
-        taken = asked.value in (None, model.requested)
+        taken = asked.is_taken_up(model.requested)
         return Progress(Phase.GOES_ON, "the run is under way" if taken else "nobody took it up yet")
     failed = run.outcome == RunOutcome.FAILED
     return Progress(Phase.FAILED if failed else Phase.DONE, f"{run.outcome}: {run.message}")
@@ -54,7 +62,7 @@ def of_run(model: ModelView, asked: Asked) -> Progress:
 
 def ended_run(model: ModelView, asked: Asked) -> RunView | None:
     """Return the run that was asked for, once it has ended."""
-    if asked.value not in (None, model.requested):
+    if not asked.is_taken_up(model.requested):
         return None
     own = model.requested_run if asked.value is not None else None
     if own is not None:

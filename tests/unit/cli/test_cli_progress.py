@@ -56,8 +56,24 @@ def run(run_id: str, outcome: str) -> RunView:
     ],
 )
 def test_a_run_that_was_asked_for(seen: ModelView, phase: Phase, text: str) -> None:
-    progress = of_run(seen, Asked({"r0", "r1"}, "new"))
+    progress = of_run(seen, Asked({"r0", "r1"}, "new", taken="old"))
     assert (progress.phase, progress.text) == (phase, text)
+
+
+@pytest.mark.parametrize(
+    ("requested", "text"),
+    [
+        (None, "nobody took it up yet"),
+        ("monday", "nobody took it up yet"),  # by another's annotation, and long ago
+        ("2026-11-27T10:00:01Z", "nobody took it up yet"),
+        ("2026-11-27T10:00:02Z", "Published: so"),
+        ("2026-11-27T10:00:03Z", "Published: so"),
+    ],
+)
+def test_a_later_request_answers_for_one_that_it_replaced(requested: str | None, text: str) -> None:
+    asked = Asked({"r1"}, "2026-11-27T10:00:02Z", taken="monday")
+    seen = model(requested=requested, requested_run=run("r2", "Published"))
+    assert of_run(seen, asked).text == text
 
 
 def test_another_run_that_ends_meanwhile_is_not_the_one_that_was_asked_for() -> None:

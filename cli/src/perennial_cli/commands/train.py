@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import typer
 
@@ -33,7 +34,7 @@ async def _train(where: Where, name: str | None, after: After) -> str | None:
     """Return the outcome of the run, when it was waited for."""
     async with where.backend() as backend:
         model = await backend.model(name)
-        asked = await backend.train(model.name)
+        asked = replace(await backend.train(model.name), taken=model.requested)
         if not after.waits:
             after.tell(model, f"a run of {model.key} is asked for")
             return None
