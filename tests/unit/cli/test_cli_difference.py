@@ -46,6 +46,19 @@ def test_only_what_differs_is_told() -> None:
     }
 
 
+def test_of_steps_only_what_differs_is_told() -> None:
+    scale = {"name": "scale", "class": "sklearn.preprocessing.StandardScaler", "params": {}}
+    last = {"name": "predict", "class": "sklearn.linear_model.Ridge", "params": {"alpha": 1}}
+    nearest = last | {"class": "sklearn.neighbors.KNeighborsRegressor", "params": {}}
+    assert found(
+        version(1, estimator={"steps": [scale, last]}),
+        version(2, estimator={"steps": [scale, nearest]}),
+    ) == {
+        "estimator.steps[predict].class": (last["class"], nearest["class"]),
+        "estimator.steps[predict].params.alpha": (1, None),
+    }
+
+
 def test_an_input_that_only_one_has() -> None:
     assert found(version(1, inputs=[X]), version(2, inputs=[X, Z])) == {
         "inputs.z": (None, "float64")

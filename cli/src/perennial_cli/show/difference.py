@@ -80,9 +80,19 @@ def _facts(view: VersionDetails) -> dict[str, Any]:
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the values in nested mappings, each with its path."""
-    if not isinstance(value, Mapping):
+    """Yield the values in nested mappings and in lists of named ones, each with its path."""
+    if isinstance(value, list) and (named := _by_name(value)):
+        for name, item in named.items():
+            yield from _flat(f"{path}[{name}]", item)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _flat(f"{path}.{name}" if path else str(name), item)
+    else:
         yield path, value
-        return
-    for name, item in value.items():
-        yield from _flat(f"{path}.{name}" if path else str(name), item)
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """Return items such as the steps of a pipeline by their names; nothing where not all have one
+    of their own."""
+    named = {item["name"]: item for item in items if isinstance(item, Mapping) and "name" in item}
+    return named if len(named) == len(items) else {}
