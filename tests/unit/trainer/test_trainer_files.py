@@ -142,6 +142,11 @@ BROKEN = [
     ("points.csv", "y\n1\n", ": there is no column beside the target 'y'"),
     ("points.csv", ",x,y\n0,1,2\n", ": column 1 has no name"),
     ("points.csv", "x,y\n1,5\n2,7,8\n", ", line 3: Expected 2 columns, got 3"),
+    (
+        "points.csv",
+        "x;y\n1,5;2,5\n",
+        ", line 2: Expected 1 columns, got 3: 1,5;2,5; if ; or another character separates",
+    ),
     ("points.csv", "ä,y\n1,5\n".encode("latin-1"), ": the text is not UTF-8"),
     ("points.csv", CSV.encode("utf-16"), ": the text is UTF-16"),
     ("points.csv", CSV.encode("utf-16-le"), ": the text is UTF-16; save it as UTF-8"),

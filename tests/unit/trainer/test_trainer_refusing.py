@@ -49,6 +49,12 @@ TOLD: list[tuple[Mapping[str, Any], dict[str, Any], str, str]] = [
         "; columns of text, which have to be encoded before: 'color'",
     ),
     (
+        {"x": [f"{x:.0f},5" for x in X]},
+        {"steps": [SCALE, PREDICT]},
+        f"{FIELD}.steps[scale]: sklearn.preprocessing.StandardScaler {FIT}could not convert string",
+        "; write numbers without commas, with a point before decimals",
+    ),
+    (
         {"x": X, "color": COLORS},
         {"steps": [PREDICT]},
         f"{FIELD}.steps[predict]: sklearn.linear_model.LinearRegression {FIT}could not convert",

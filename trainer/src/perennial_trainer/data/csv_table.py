@@ -101,4 +101,12 @@ def _parse_naming_lines(file: DataFile, delimiter: str) -> pa.Table:
         found = _ROW.match(str(error))
         if found is None:
             raise
-        raise DataError(f"{file.name}, line {found[1]}: {brief(ValueError(found[2]))}") from error
+        problem = brief(ValueError(found[2]))
+        raise DataError(f"{file.name}, line {found[1]}: {problem}{_hint(problem)}") from error
+
+
+def _hint(problem: str) -> str:
+    """Return what may be wrong with a file that has a single column, but not in all lines."""
+    if not problem.startswith("Expected 1 columns"):
+        return ""
+    return "; if ; or another character separates columns, set spec.training.data.delimiter to it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from typing import Any
 from perennial_core.errors import PerennialError, brief
 from perennial_core.manifest import ColumnType
 from perennial_core.resource import EstimatorSpec
+from perennial_trainer.data.columns import is_comma_number
 from perennial_trainer.data.dataset import Dataset
 from perennial_trainer.data.rows import shown
 from perennial_trainer.estimator.build import name_of
 from perennial_trainer.failure import SpecError
 
 _FIELD = "spec.training.estimator"
+_TEXT = re.compile("could not convert string to float: '([^']*)'")
 _QUOTED = "Traceback (most recent call last):\n"
 
 
@@ -76,6 +79,8 @@ def _reason(error: Exception) -> str:
 
 def _remedy(problem: str, dataset: Dataset) -> str:
     """Return what scikit-learn's error leaves out: the columns that it is of."""
+    if (found := _TEXT.search(problem)) and is_comma_number(found[1]):
+        return "; write numbers without commas, with a point before decimals"
     if "could not convert string" in problem:
         texts = [column.name for column in dataset.inputs if column.type is ColumnType.STRING]
         return f"; columns of text, which have to be encoded before: {shown(texts)}"
