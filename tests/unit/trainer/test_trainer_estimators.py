@@ -265,6 +265,10 @@ REFUSED += [
         f"{ENTRIES}[0]: must be [name, transformer, [column, ...]], not {{'columns': ['x'],",
     ),
     (
+        prepared(["n", "sklearn.preprocessing.StandardScaler", ["x"]]),
+        f"{ENTRIES}[0][1]: must be {{class: sklearn.preprocessing.StandardScaler}}, drop or passth",
+    ),
+    (
         prepared(["n", SCALER, "x"]),
         f"{ENTRIES}[0][2]: StandardScaler takes a list of columns; write [x]",
     ),
@@ -288,6 +292,11 @@ FINE = [
 @pytest.mark.parametrize("spec", FINE)
 def test_columns_are_taken_as_a_list_or_alone_by_what_takes_them_so(spec: dict[str, Any]) -> None:
     assert isinstance(build(spec), Pipeline)
+
+
+def test_what_is_no_estimator_is_left_to_the_fit() -> None:
+    kernel = {"class": "sklearn.gaussian_process.kernels.RBF"}
+    assert isinstance(build(prepared(["k", kernel, ["x"]])), Pipeline)
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[message for _, message in REFUSED])

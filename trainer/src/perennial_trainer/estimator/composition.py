@@ -12,6 +12,9 @@ from typing import Any
 
 from perennial_trainer.failure import SpecError
 
+_WORDS = ("drop", "passthrough")
+"""What may stand for a transformer."""
+
 
 def check_step_names(names: Sequence[str], pipeline: type, field: str) -> None:
     """Refuse names that steps of a pipeline cannot have.
@@ -59,12 +62,16 @@ def check_transformers(transformers: Any, field: str) -> None:
         if not isinstance(entry, list | tuple) or len(entry) != 3:
             found = reprlib.repr(entry)
             raise SpecError(f"{place}: must be [name, transformer, [column, ...]], not {found}")
+        if isinstance(entry[1], str) and entry[1] not in _WORDS:
+            must = f"{place}[1]: must be {{class: {entry[1]}}}, drop or passthrough"
+            raise SpecError(f"{must}, not {entry[1]!r}")
         _check_columns(entry[1], entry[2], f"{place}[2]")
 
 
 def _check_columns(transformer: Any, columns: Any, field: str) -> None:
     """Refuse a column alone for what takes a table, and a list for what takes the texts of one."""
-    if not type(transformer).__module__.startswith("sklearn.") or _passes_on(transformer):
+    is_own = type(transformer).__module__.startswith("sklearn.")
+    if not is_own or _passes_on(transformer) or not hasattr(transformer, "__sklearn_tags__"):
         return
     from sklearn.utils import get_tags
 
