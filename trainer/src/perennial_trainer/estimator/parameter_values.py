@@ -1,6 +1,7 @@
 """Holds parameters against what scikit-learn's own declarations allow, before any data is read.
 
-scikit-learn does so itself only when it fits, and then knows no field.
+scikit-learn does so itself only when it fits, and then knows no field. Its names for it are
+private: where a release has others, the tests of wrong parameters say so.
 """
 
 from __future__ import annotations

@@ -111,9 +111,8 @@ def _refuse_comma_numbers(dataset: Dataset, name: str, categories: pd.Series) ->
     if len(with_comma) and len(with_comma) + plain >= _MOSTLY_NUMBERS * len(categories):
         raise DataError(
             f"{dataset.name}: column {name!r} holds numbers with commas, such as"
-            f" {with_comma.iloc[0]!r};"
-            " write them without, with a point before decimals, or give a pipeline in"
-            " spec.training.estimator.steps if these are names of categories"
+            f" {with_comma.iloc[0]!r}; write them without, with a point before decimals, or give a"
+            " pipeline in spec.training.estimator.steps if these are names of categories"
         )
 
 
